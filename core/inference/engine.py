@@ -1,0 +1,176 @@
+"""The engine: scans in, analyses out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from core.errors import WeightsError
+from core.imaging import map_to_source, prepare
+from core.inference.calibration import calibrated
+from core.inference.gradcam import heat_map
+from core.inference.ood import FeatureModel
+from core.inference.runtime import ClassifierOutput, Runtime, load_runtime
+from core.inference.weights import Manifest, load_arrays, load_manifest
+from core.types import (
+    CLASSES,
+    Analysis,
+    BoolArray,
+    FloatArray,
+    PreparedScan,
+    Scan,
+    TumourClass,
+    UInt8Array,
+)
+
+
+class Engine:
+    """Both networks with their calibration. Load it once a process; threads may share it."""
+
+    def __init__(self, manifest: Manifest, runtime: Runtime, feature_model: FeatureModel) -> None:
+        self.manifest = manifest
+        self.runtime = runtime
+        self._feature_model = feature_model
+
+    @classmethod
+    def load(cls, folder: Path, runtime: str = "auto", threads: int = 0) -> Engine:
+        """Load what ``folder/manifest.json`` names.
+
+        Args:
+            folder: the weights folder.
+            runtime: ``auto``, ``openvino`` or ``torch``.
+            threads: threads for inference; 0 takes all cores.
+
+        Raises:
+            WeightsError: a file is missing, changed, or does not fit.
+        """
+        manifest = load_manifest(folder)
+        arrays = load_arrays(folder, manifest.ood.parameters)
+        try:
+            feature_model = FeatureModel(**arrays)
+        except TypeError as error:
+            raise WeightsError(
+                f"{manifest.ood.parameters.file} does not hold a feature model: {sorted(arrays)}"
+            ) from error
+        return cls(manifest, load_runtime(folder, manifest, runtime, threads), feature_model)
+
+    @property
+    def model_version(self) -> str:
+        """Identity of the loaded weights."""
+        return self.manifest.model_version
+
+    def ood_scores(self, output: ClassifierOutput) -> FloatArray:
+        """Out-of-distribution scores (n,) of a classifier's output; higher is stranger."""
+        return self._feature_model.score(output.features)
+
+    def square_mask(self, probability: FloatArray, head: BoolArray) -> UInt8Array:
+        """The mask in the network's square.
+
+        Args:
+            probability: float32 (s, s), the segmenter's output.
+            head: bool (side, side), the head's outline.
+
+        Returns:
+            uint8 (side, side), 0 or 255: the pixels at or over the threshold, less connected parts
+            smaller than the manifest's share of the head.
+        """
+        side = head.shape[0]
+        if probability.shape[0] != side:
+            probability = cv2.resize(probability, (side, side), interpolation=cv2.INTER_LINEAR)
+        above = (probability >= self.manifest.segmenter.threshold).astype(np.uint8)
+        smallest = self.manifest.segmenter.min_area_fraction * max(1, int(head.sum()))
+        count, parts, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
+        keep = np.zeros(count, np.uint8)
+        keep[1:] = np.where(stats[1:, cv2.CC_STAT_AREA] >= smallest, 255, 0)
+        return keep[parts]
+
+    def analyse(
+        self, scans: Sequence[Scan], heat_map_class: TumourClass | None = None
+    ) -> list[Analysis]:
+        """Analyse a batch of scans.
+
+        Args:
+            scans: decoded scans of any sizes.
+            heat_map_class: the class that the heat maps explain; the predicted one by default.
+
+        Returns:
+            One analysis a scan, in the given order.
+        """
+        if not scans:
+            return []
+        started = time.perf_counter()
+        prepared = [prepare(scan) for scan in scans]
+        images = np.stack([one.image for one in prepared])
+        output = self.runtime.classify(images)
+        masks = self.runtime.segment(images)
+        probabilities = calibrated(output.logits, self.manifest.calibration.temperature)
+        strangeness = self.ood_scores(output)
+        shared_ms = (time.perf_counter() - started) * 1000 / len(scans)
+        return [
+            self._analysis(
+                one,
+                probabilities[index],
+                output.maps[index],
+                masks[index],
+                float(strangeness[index]),
+                heat_map_class,
+                shared_ms,
+            )
+            for index, one in enumerate(prepared)
+        ]
+
+    def _analysis(
+        self,
+        prepared: PreparedScan,
+        probabilities: FloatArray,
+        class_maps: FloatArray,
+        mask_probability: FloatArray,
+        strangeness: float,
+        heat_map_class: TumourClass | None,
+        shared_ms: float,
+    ) -> Analysis:
+        started = time.perf_counter()
+        by_class = {c: float(p) for c, p in zip(CLASSES, probabilities, strict=True)}
+        tumour = 1.0 - by_class[TumourClass.NO_TUMOR]
+        predicted = CLASSES[int(probabilities.argmax())]
+        explained = heat_map_class or predicted
+        heat = heat_map(class_maps[CLASSES.index(explained)], prepared.geometry.side)
+        square_mask = self.square_mask(mask_probability, prepared.head)
+        head_area = max(1, int(prepared.head.sum()))
+        mask = self._mask_in_source(mask_probability, square_mask, prepared)
+        heat_in_source = map_to_source(heat, prepared.geometry)
+        return Analysis(
+            probabilities=by_class,
+            predicted=predicted,
+            tumour_probability=tumour,
+            suspected=tumour >= self.manifest.calibration.decision_threshold,
+            mask=mask,
+            mask_area_fraction=min(1.0, int((square_mask > 0).sum()) / head_area),
+            heat_map=heat_in_source,
+            heat_map_class=explained,
+            ood_score=strangeness,
+            in_distribution=strangeness <= self.manifest.ood.threshold,
+            kind=prepared.kind,
+            model_version=self.model_version,
+            elapsed_ms=shared_ms + (time.perf_counter() - started) * 1000,
+        )
+
+    def _mask_in_source(
+        self, probability: FloatArray, square_mask: UInt8Array, prepared: PreparedScan
+    ) -> UInt8Array:
+        """Threshold at the uploaded picture's resolution, so that large pictures get smooth edges."""
+        size = prepared.geometry.source_size
+        if not square_mask.any():
+            return np.zeros(size, np.uint8)
+        side = prepared.geometry.side
+        if probability.shape[0] != side:
+            probability = cv2.resize(probability, (side, side), interpolation=cv2.INTER_LINEAR)
+        # Parts that the square's rule dropped stay dropped; a rim keeps the slope of kept edges.
+        rim = cv2.dilate(square_mask, np.ones((3, 3), np.uint8)) > 0
+        kept = np.where(rim, probability, 0).astype(np.float32)
+        in_source = map_to_source(kept, prepared.geometry)
+        return np.where(in_source >= self.manifest.segmenter.threshold, 255, 0).astype(np.uint8)

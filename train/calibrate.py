@@ -1,0 +1,94 @@
+"""What is fitted on ``val`` after training: temperature, thresholds, the feature model."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from core.inference.calibration import calibrated
+from train.metrics import dice
+
+MASK_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+MIN_AREAS = (0.0, 0.001, 0.002, 0.004, 0.008)
+# A mask on a lesion-free slice costs less than a missed lesion, yet a worklist full of them is noise.
+FALSE_MASK_COST = 0.5
+
+
+def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
+    """The softmax temperature with the lowest log loss (Guo et al. 2017, arXiv 1706.04599).
+
+    Args:
+        logits: (n, classes).
+        truth: (n,), class numbers.
+    """
+
+    def log_loss(log_temperature: float) -> float:
+        found = calibrated(logits, float(np.exp(log_temperature)))
+        return float(-np.log(found[np.arange(len(truth)), truth] + 1e-9).mean())
+
+    best = minimize_scalar(log_loss, bounds=(-1.5, 1.5), method="bounded")
+    return float(np.exp(best.x))
+
+
+def fit_decision_threshold(
+    tumour: np.ndarray, is_tumour: np.ndarray, least_sensitivity: float
+) -> float:
+    """The highest threshold on the tumour probability that keeps a stated sensitivity.
+
+    The threshold lies half-way between the last scan that must be found and the next lower score,
+    so that a scan at the edge does not decide alone.
+
+    Args:
+        tumour: (n,), tumour probability.
+        is_tumour: (n,), bool.
+        least_sensitivity: share of the tumour scans at or above the threshold.
+    """
+    scores = np.sort(tumour[is_tumour])[::-1]
+    needed = int(np.ceil(least_sensitivity * len(scores)))
+    last = float(scores[needed - 1])
+    lower = tumour[tumour < last]
+    return (last + float(lower.max())) / 2 if len(lower) else last
+
+
+def cleaned(probability: np.ndarray, threshold: float, smallest: float) -> np.ndarray:
+    """Mask of one slice, bool, less connected parts of fewer than ``smallest`` pixels."""
+    above = (probability >= threshold).astype(np.uint8)
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
+    keep = np.zeros(count, bool)
+    keep[1:] = stats[1:, cv2.CC_STAT_AREA] >= smallest
+    return keep[parts]
+
+
+def fit_mask_rule(
+    probability: np.ndarray, truth: np.ndarray, patients: np.ndarray, head_areas: np.ndarray
+) -> tuple[float, float]:
+    """Pixel threshold and smallest part, as a share of the head, that serve ``val`` best.
+
+    Maximised is the mean Dice of lesion slices that stand alone, plus the mean Dice pooled per
+    patient, less ``FALSE_MASK_COST`` times the share of lesion-free slices with any mask.
+
+    Args:
+        probability: (n, s, s), the segmenter's output.
+        truth: bool (n, s, s).
+        patients: (n,), patient of a slice, or an empty string for slices that stand alone.
+        head_areas: (n,), head area in pixels of the same square.
+    """
+    lesion = truth.any(axis=(1, 2))
+    alone = patients == ""
+    best = (-np.inf, 0.5, 0.0)
+    for threshold in MASK_THRESHOLDS:
+        for area in MIN_AREAS:
+            found = np.stack(
+                [cleaned(p, threshold, area * a) for p, a in zip(probability, head_areas, strict=True)]
+            )
+            slices = [
+                dice(f, t) for f, t in zip(found[alone & lesion], truth[alone & lesion], strict=True)
+            ]
+            pooled = [
+                dice(found[patients == p], truth[patients == p]) for p in np.unique(patients[~alone])
+            ]
+            false = float(found[~lesion].any(axis=(1, 2)).mean())
+            value = float(np.mean(slices)) + float(np.mean(pooled)) - FALSE_MASK_COST * false
+            best = max(best, (value, threshold, area))
+    return best[1], best[2]

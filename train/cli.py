@@ -1,0 +1,129 @@
+"""The command line of training."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.config import settings
+from core.errors import DataError, NeuroTriageError
+from train.config import RunConfig
+
+app = typer.Typer(
+    help="Train, measure and export the networks of NeuroTriage.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+RunFolder = Annotated[Path, typer.Option("--run", help="Run folder: checkpoints, log, weights.")]
+Cache = Annotated[Path, typer.Option(help="Folder for the packed scans (about 2 GB).")]
+DEFAULT_CACHE = Path(".cache/packs")
+
+
+@app.callback()
+def _logging() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+
+
+def data_root() -> Path:
+    """The data folder that NEUROTRIAGE_DATA names.
+
+    Raises:
+        DataError: it is not set or no folder.
+    """
+    root = settings().data
+    if root is None or not root.is_dir():
+        raise DataError("Set NEUROTRIAGE_DATA to the folder that holds figshare/, lgg/, ...")
+    return root
+
+
+@app.command()
+def classifier(
+    run: RunFolder = Path("runs/classifier"),
+    arch: Annotated[str, typer.Option(help="resnet50, or a teacher's name.")] = "resnet50",
+    init: Annotated[str, typer.Option(help="imagenet, scratch or a safetensors file.")] = "imagenet",
+    stages: Annotated[str, typer.Option(help="Epochs x input side, such as 20x128,10x192.")] = (
+        "20x128,10x192"
+    ),
+    epoch_size: Annotated[int, typer.Option(min=1, help="Draws per epoch.")] = 3000,
+    batch_size: Annotated[int, typer.Option(min=2)] = 48,
+    learning_rate: Annotated[float, typer.Option("--lr", help="Peak learning rate.")] = 1e-3,
+    ema: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.995,
+    teacher: Annotated[str, typer.Option(help="Run folder of a trained teacher.")] = "",
+    teacher_weight: Annotated[float, typer.Option(min=0, max=1)] = 0.6,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    seed: int = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch.")] = False,
+    cache: Cache = DEFAULT_CACHE,
+) -> None:
+    """Train the four-class classifier, or a teacher for it."""
+    from train import runs
+
+    teacher_side = 160
+    if teacher:
+        teacher_side = RunConfig.load(Path(teacher) / "config.json").stage_list()[-1][1]
+    config = RunConfig(
+        task="classifier", arch=arch, init=init, stages=stages, epoch_size=epoch_size,
+        batch_size=batch_size, learning_rate=learning_rate, ema=ema, teacher=teacher,
+        teacher_side=teacher_side, teacher_weight=teacher_weight, precision=precision, seed=seed,
+    )  # fmt: skip
+    _guarded(lambda: runs.train(config, data_root(), cache, run, resume))
+
+
+@app.command()
+def segmenter(
+    run: RunFolder = Path("runs/segmenter"),
+    init: Annotated[str, typer.Option(help="scratch or a safetensors file.")] = "scratch",
+    stages: Annotated[str, typer.Option(help="Epochs x input side.")] = "16x128,10x192",
+    epoch_size: Annotated[int, typer.Option(min=1, help="Draws per epoch.")] = 2400,
+    batch_size: Annotated[int, typer.Option(min=2)] = 16,
+    learning_rate: Annotated[float, typer.Option("--lr", help="Peak learning rate.")] = 2e-3,
+    ema: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.995,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    seed: int = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch.")] = False,
+    cache: Cache = DEFAULT_CACHE,
+) -> None:
+    """Train the ResUNet that draws the tumour mask."""
+    from train import runs
+
+    config = RunConfig(
+        task="segmenter", arch="resunet", init=init, stages=stages, epoch_size=epoch_size,
+        batch_size=batch_size, learning_rate=learning_rate, ema=ema, precision=precision, seed=seed,
+    )  # fmt: skip
+    _guarded(lambda: runs.train(config, data_root(), cache, run, resume))
+
+
+@app.command()
+def export(
+    classifier_run: Annotated[Path, typer.Option("--classifier", help="Finished run folder.")] = (
+        Path("runs/classifier")
+    ),
+    segmenter_run: Annotated[Path, typer.Option("--segmenter", help="Finished run folder.")] = (
+        Path("runs/segmenter")
+    ),
+    out: Annotated[Path, typer.Option(help="The weights folder.")] = Path("weights"),
+    cache: Cache = DEFAULT_CACHE,
+) -> None:
+    """Write weights/: safetensors, inference graphs, what is fitted on val, and the manifest."""
+
+    def action() -> None:
+        from train import runs
+        from train.export import export as write
+
+        write(classifier_run, segmenter_run, *runs.load_packs(data_root(), cache), out)
+
+    _guarded(action)
+
+
+def _guarded(action: Callable[[], object]) -> None:
+    """Run; an expected error is one line on the terminal and exit status 2."""
+    try:
+        action()
+    except (NeuroTriageError, ValueError) as error:
+        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        raise typer.Exit(2) from error

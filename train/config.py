@@ -1,0 +1,84 @@
+"""What a training run is made of. Every field is an option of the command line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A training run of the classifier, a teacher or the segmenter.
+
+    Attributes:
+        task: ``classifier`` or ``segmenter``.
+        arch: name in ``train.models.registry``.
+        init: ``imagenet``, ``scratch`` or the path of a safetensors file.
+        stages: epochs and input side of each stage, such as ``20x128,10x192``.
+        epoch_size: draws per epoch.
+        batch_size: draws per step.
+        learning_rate: peak of the one-cycle schedule (AdamW).
+        weight_decay: AdamW's, on weights of two or more dimensions.
+        label_smoothing: of the cross entropy.
+        ema: decay of the averaged weights, which are the ones kept.
+        teacher: run folder of a trained teacher, or empty.
+        teacher_side: input side the teacher was trained at.
+        teacher_weight: share of the distillation loss, 0 to 1.
+        teacher_temperature: of the distillation.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+        seed: of every draw.
+    """
+
+    task: str
+    arch: str
+    init: str = "imagenet"
+    stages: str = "20x128"
+    epoch_size: int = 3000
+    batch_size: int = 48
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.05
+    ema: float = 0.995
+    teacher: str = ""
+    teacher_side: int = 160
+    teacher_weight: float = 0.6
+    teacher_temperature: float = 2.0
+    precision: str = "auto"
+    seed: int = 1
+
+    def stage_list(self) -> list[tuple[int, int]]:
+        """Pairs of epochs and input side.
+
+        Raises:
+            ValueError: the text does not read ``EPOCHSxSIDE,...``.
+        """
+        try:
+            pairs = [tuple(int(v) for v in part.split("x")) for part in self.stages.split(",")]
+            return [(epochs, side) for epochs, side in pairs]
+        except ValueError as error:
+            raise ValueError(
+                f"stages must read like 20x128,10x192 (epochs x pixels), got {self.stages!r}"
+            ) from error
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages."""
+        return sum(epochs for epochs, _ in self.stage_list())
+
+    def side_at(self, epoch: int) -> int:
+        """Input side of an epoch, counted from 0."""
+        for epochs, side in self.stage_list():
+            if epoch < epochs:
+                return side
+            epoch -= epochs
+        raise ValueError("epoch beyond the last stage")
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @staticmethod
+    def load(path: Path) -> RunConfig:
+        """Read what ``save`` wrote."""
+        return RunConfig(**json.loads(path.read_text()))

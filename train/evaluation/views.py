@@ -1,0 +1,72 @@
+"""Running a network over a pack without augmentation."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from train.data.augment import standardise
+from train.data.pack import Pack
+
+
+def one_per_group(pack: Pack, split: str) -> Pack:
+    """One representative of each distinct scan of a split.
+
+    The first of a group stands for it, figshare's own file before any copy.
+    """
+    chosen: dict[str, int] = {}
+    order = sorted(
+        pack.positions(split), key=lambda i: (pack.samples[i].dataset != "figshare", int(i))
+    )
+    for position in order:
+        chosen.setdefault(pack.samples[position].group, int(position))
+    return pack.subset(np.array(sorted(chosen.values()), dtype=int))
+
+
+@torch.no_grad()
+def _outputs(
+    model: nn.Module, pack: Pack, side: int, mirror: bool, channel: int, size: int
+) -> np.ndarray:
+    pack = pack.resized(side)
+    device = next(model.parameters()).device
+    model.eval()
+    parts = []
+    for start in range(0, len(pack.samples), size):
+        images = torch.from_numpy(np.ascontiguousarray(pack.images[start : start + size]))
+        images = images.permute(0, 3, 1, 2)
+        if channel >= 0:
+            images = images[:, channel : channel + 1]
+        images = images.expand(-1, 3, -1, -1).float().to(device) / 255
+        if mirror:
+            images = images.flip(3)
+        images = standardise(images).contiguous(memory_format=torch.channels_last)
+        parts.append(model(images).float().cpu())
+    return torch.cat(parts).numpy()
+
+
+def logits(
+    model: nn.Module, pack: Pack, side: int, mirror: bool = False, channel: int = -1
+) -> np.ndarray:
+    """Classifier logits (n, classes); ``channel`` shows one channel of a composite in gray."""
+    return _outputs(model, pack, side, mirror, channel, 64)
+
+
+def probabilities(model: nn.Module, pack: Pack, side: int) -> np.ndarray:
+    """Uncalibrated class probabilities (n, classes)."""
+    return softmax(logits(model, pack, side))
+
+
+def softmax(values: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Softmax over the last axis at a temperature."""
+    scaled = values / temperature
+    scaled = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return scaled / scaled.sum(axis=-1, keepdims=True)
+
+
+def mask_probabilities(
+    model: nn.Module, pack: Pack, side: int, mirror: bool = False, channel: int = -1
+) -> np.ndarray:
+    """Tumour probability per pixel, float32 (n, side, side)."""
+    values = _outputs(model, pack, side, mirror, channel, 32)[:, 0]
+    return 1 / (1 + np.exp(-values))

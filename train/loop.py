@@ -1,0 +1,187 @@
+"""The training loop: stages of growing resolution, averaged weights, a checkpoint every epoch."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import csv
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from train.config import RunConfig
+
+log = logging.getLogger(__name__)
+
+WARM_UP_SHARE = 0.08
+
+
+class Task(Protocol):
+    """What differs between the classifier and the segmenter."""
+
+    def batches(self, epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
+        """The epoch's training batches, on the CPU."""
+
+    def loss(self, model: nn.Module, batch: tuple[Tensor, ...], rng: torch.Generator) -> Tensor:
+        """A scalar loss of one batch."""
+
+    def validate(self, model: nn.Module, side: int) -> dict[str, float]:
+        """Figures on ``val``."""
+
+
+def device() -> torch.device:
+    """CUDA where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def autocast(precision: str) -> Callable[[], contextlib.AbstractContextManager[object]]:
+    """A factory of autocast contexts.
+
+    ``auto`` is bfloat16 where the hardware multiplies it natively (CUDA, or a CPU with AMX: twice
+    the speed of float32 here), and float32 elsewhere.
+    """
+    kind = device().type
+    if precision == "auto":
+        amx = kind == "cpu" and torch.cpu._is_amx_tile_supported()
+        precision = "bf16" if kind == "cuda" or amx else "fp32"
+    if precision == "fp32":
+        return contextlib.nullcontext
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    return lambda: torch.autocast(kind, dtype)
+
+
+class Averaged:
+    """Exponential moving average of a model's weights (Polyak averaging), ramped up at the start."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move towards ``model`` after step ``step``."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for mine, theirs in zip(
+            self.model.state_dict().values(), model.state_dict().values(), strict=True
+        ):
+            if mine.dtype.is_floating_point:
+                mine.lerp_(theirs, 1 - decay)
+            else:
+                mine.copy_(theirs)
+
+
+def fit(model: nn.Module, task: Task, config: RunConfig, folder: Path, resume: bool) -> nn.Module:
+    """Train a model and return its averaged weights.
+
+    Every epoch draws from generators seeded by the run's seed and the epoch's number, so a run that
+    was killed and resumed sees what an uninterrupted one sees.
+
+    Args:
+        model: the network, moved to the device here.
+        task: batches, loss and validation.
+        config: the run.
+        folder: run folder; ``checkpoint.pt``, ``log.csv``, ``config.json`` and at the end
+            ``weights.safetensors`` are written there.
+        resume: go on from the folder's checkpoint, if it has one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config.save(folder / "config.json")
+    torch.manual_seed(config.seed)
+    model = model.to(device(), memory_format=torch.channels_last)
+    averaged = Averaged(model, config.ema)
+    optimizer = _optimizer(model, config)
+    checkpoint = folder / "checkpoint.pt"
+    first = 0
+    if resume and checkpoint.exists():
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        model.load_state_dict(state["model"])
+        averaged.model.load_state_dict(state["averaged"])
+        optimizer.load_state_dict(state["optimizer"])
+        first = state["epoch"] + 1
+        log.info("resuming after epoch %d", first)
+
+    context = autocast(config.precision)
+    # Float16 needs its gradients scaled; elsewhere the scaler does nothing.
+    scaler = torch.amp.GradScaler(device().type, enabled=config.precision == "fp16")
+    steps = math.ceil(config.epoch_size / config.batch_size)
+    for epoch in range(first, config.epochs):
+        side, started, losses = config.side_at(epoch), time.monotonic(), []
+        torch.manual_seed(config.seed * 100_003 + epoch)
+        draws = np.random.default_rng([config.seed, epoch])
+        rng = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
+        model.train()
+        bar = tqdm(task.batches(epoch, draws), total=steps, desc=f"epoch {epoch + 1}", unit="step")
+        for index, batch in enumerate(bar):
+            step = epoch * steps + index
+            rate = _learning_rate(step, steps * config.epochs, config.learning_rate)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            moved = tuple(t.to(device(), non_blocking=True) for t in batch)
+            with context():
+                loss = task.loss(model, moved, rng)
+            optimizer.zero_grad(set_to_none=True)
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            scaler.step(optimizer)
+            scaler.update()
+            averaged.update(model, step)
+            losses.append(float(loss.detach()))
+            bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}")
+        with context():
+            figures = task.validate(averaged.model, side)
+        row = {"epoch": epoch + 1, "side": side, "loss": float(np.mean(losses)), **figures}
+        row["seconds"] = time.monotonic() - started
+        _append(folder / "log.csv", row)
+        log.info("%s", {k: round(v, 4) for k, v in row.items()})
+        part = checkpoint.with_suffix(".part")
+        torch.save(
+            {
+                "model": model.state_dict(),
+                "averaged": averaged.model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "epoch": epoch,
+            },
+            part,
+        )
+        part.replace(checkpoint)
+    tensors = {k: v.contiguous().cpu() for k, v in averaged.model.state_dict().items()}
+    save_file(tensors, folder / "weights.safetensors")
+    return averaged.model
+
+
+def _optimizer(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    plain = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+
+
+def _learning_rate(step: int, total: int, peak: float) -> float:
+    """Linear warm-up, then a half cosine down to 1 % of the peak."""
+    warm = max(1, int(WARM_UP_SHARE * total))
+    if step < warm:
+        return peak * (step + 1) / warm
+    progress = (step - warm) / max(1, total - warm)
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def _append(path: Path, row: dict[str, float]) -> None:
+    new = not path.exists()
+    with path.open("a", newline="") as handle:
+        writer = csv.DictWriter(handle, row.keys(), lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
