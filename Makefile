@@ -72,5 +72,4 @@ $(TRAIN): requirements.txt requirements-train.txt | $(BIN)/python
 
 $(DEV): requirements.txt requirements-train.txt requirements-dev.txt | $(BIN)/python
 	$(PIP_INSTALL) -r requirements-dev.txt
-	$(PIP_INSTALL) --no-deps -r
 	@touch $@ $(TRAIN) $(APP)
