@@ -11,7 +11,7 @@ from train.metrics import dice
 
 MASK_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 MIN_AREAS = (0.0, 0.001, 0.002, 0.004, 0.008)
-# A mask on a lesion-free slice costs less than a missed lesion, yet a worklist full of them is noise.
+# A mask on a lesion-free slice costs less than a missed lesion, yet many of them are noise.
 FALSE_MASK_COST = 0.5
 
 
@@ -80,13 +80,18 @@ def fit_mask_rule(
     for threshold in MASK_THRESHOLDS:
         for area in MIN_AREAS:
             found = np.stack(
-                [cleaned(p, threshold, area * a) for p, a in zip(probability, head_areas, strict=True)]
+                [
+                    cleaned(p, threshold, area * a)
+                    for p, a in zip(probability, head_areas, strict=True)
+                ]
             )
             slices = [
-                dice(f, t) for f, t in zip(found[alone & lesion], truth[alone & lesion], strict=True)
+                dice(f, t)
+                for f, t in zip(found[alone & lesion], truth[alone & lesion], strict=True)
             ]
             pooled = [
-                dice(found[patients == p], truth[patients == p]) for p in np.unique(patients[~alone])
+                dice(found[patients == p], truth[patients == p])
+                for p in np.unique(patients[~alone])
             ]
             false = float(found[~lesion].any(axis=(1, 2)).mean())
             value = float(np.mean(slices)) + float(np.mean(pooled)) - FALSE_MASK_COST * false

@@ -136,13 +136,15 @@ def _network(run: Path, name: str, out: Path) -> SegmenterEntry:
     }
     save_file(halves, out / f"{name}.safetensors")
     # The graph is made from the same rounded weights, so that both runtimes agree.
-    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in halves.items()})
-    served: nn.Module = ServedClassifier(network) if name == "classifier" else ServedSegmenter(network)  # type: ignore[arg-type]
+    network.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in halves.items()}
+    )
+    served: nn.Module = (
+        ServedClassifier(network) if name == "classifier" else ServedSegmenter(network)
+    )  # type: ignore[arg-type]
     side = config.stage_list()[-1][1]
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
-    graph = openvino.convert_model(
-        served.eval(), example_input=example, input=[-1, side, side, 3]
-    )
+    graph = openvino.convert_model(served.eval(), example_input=example, input=[-1, side, side, 3])
     openvino.save_model(graph, out / f"{name}.xml", compress_to_fp16=True)
     return SegmenterEntry(
         weights=_bound(out / f"{name}.safetensors"),
@@ -162,7 +164,10 @@ def classify(runtime: Runtime, pack: Pack, channel: int = -1) -> ClassifierOutpu
     """The classifier's output on a whole pack; ``channel`` shows one channel in gray."""
     parts = [runtime.classify(images) for images in _batches(pack, channel, 32)]
     return ClassifierOutput(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("logits", "features", "maps"))
+        *(
+            np.concatenate([getattr(p, name) for p in parts])
+            for name in ("logits", "features", "maps")
+        )
     )
 
 
@@ -221,7 +226,10 @@ def _mask_rule(runtime: Runtime, four_class: Pack, lgg: Pack) -> tuple[float, fl
         lit = (np.asarray(pack.images).max(axis=3) > 16).mean(axis=(1, 2))
         heads.append(lit * found.shape[1] ** 2)
     return fit_mask_rule(
-        np.concatenate(probability), np.concatenate(truth), np.array(patients), np.concatenate(heads)
+        np.concatenate(probability),
+        np.concatenate(truth),
+        np.array(patients),
+        np.concatenate(heads),
     )
 
 
@@ -232,7 +240,7 @@ def _provenance(*runs: Path) -> Provenance:
     commands = [(run / "command.txt").read_text().strip() for run in runs]
     commands.append(shlex.join(["python", "-m", "train", *sys.argv[1:]]))
     return Provenance(
-        data="figshare (Cheng 2017), TCGA-LGG (Buda 2019), sartaj, nickparvar, Br35H: distinct scans",
+        data="figshare (Cheng 2017), TCGA-LGG (Buda 2019), sartaj, nickparvar, Br35H",
         split="train/splits/four_class.csv and train/splits/lgg.csv, patient-disjoint",
         commands=commands,
         commit=commit,
@@ -267,4 +275,3 @@ def _manifest(
         provenance=provenance,
         val_metrics=figures,
     )
-

@@ -60,7 +60,7 @@ def autocast(precision: str) -> Callable[[], contextlib.AbstractContextManager[o
 
 
 class Averaged:
-    """Exponential moving average of a model's weights (Polyak averaging), ramped up at the start."""
+    """Exponential moving average of a model's weights (Polyak averaging)."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)

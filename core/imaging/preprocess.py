@@ -15,7 +15,7 @@ from core.types import BoolArray, FloatArray, Geometry, PreparedScan, Scan, UInt
 PREPROCESSING_VERSION = "1"
 SIDE = 224
 
-# The head is searched on a thumbnail: its outline needs no more detail, and large files cost little.
+# The head is searched on a thumbnail: its outline needs no more, and large files cost little.
 _THUMBNAIL = 256
 _MARGIN = 0.03
 # A slice near the vertex shows a small disc of brain. Enlarging it to the full square would turn
@@ -54,9 +54,9 @@ def prepare(scan: Scan) -> PreparedScan:
     window = np.s_[pad_top : pad_top + placed_height, pad_left : pad_left + placed_width]
     image[window] = np.clip(np.rint(resized * 255.0), 0, 255).astype(np.uint8)
     head = np.zeros((SIDE, SIDE), bool)
-    head[window] = _resize(head_crop.astype(np.float32)[..., None], placed_height, placed_width)[
-        ..., 0
-    ] > 0.5
+    head[window] = (
+        _resize(head_crop.astype(np.float32)[..., None], placed_height, placed_width)[..., 0] > 0.5
+    )
     geometry = Geometry(
         source_size=(height, width),
         box=box,
@@ -126,7 +126,7 @@ def _resize(array: FloatArray, height: int, width: int) -> FloatArray:
 
 
 def _find_head(pixels: FloatArray) -> BoolArray:
-    """The filled outline of the largest bright object, on a thumbnail; all True if none stands out."""
+    """The filled outline of the largest bright object, on a thumbnail; all True if none."""
     height, width = pixels.shape[:2]
     shrink = min(1.0, _THUMBNAIL / max(height, width))
     small = _resize(pixels, max(1, round(height * shrink)), max(1, round(width * shrink)))
@@ -147,7 +147,7 @@ def _find_head(pixels: FloatArray) -> BoolArray:
         areas = [cv2.contourArea(contour) for contour in contours]
         largest = max(areas)
         if largest > 0.01 * bright.size:
-            # Parts of the head that air separates (nose, neck) belong to it; capsules and text do not.
+            # Parts that air separates (nose, neck) belong to the head; capsules and text do not.
             for contour, area in zip(contours, areas, strict=True):
                 if area >= 0.1 * largest:
                     cv2.drawContours(outline, [contour], -1, 1, thickness=cv2.FILLED)
@@ -196,4 +196,3 @@ def _normalise(crop: FloatArray, head: BoolArray) -> tuple[FloatArray, float]:
     safe = np.where(span > 0, span, 1.0)
     stretched = np.clip((crop - low) / safe, 0.0, 1.0).astype(np.float32)
     return stretched, contrast
-

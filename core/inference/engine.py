@@ -162,7 +162,7 @@ class Engine:
     def _mask_in_source(
         self, probability: FloatArray, square_mask: UInt8Array, prepared: PreparedScan
     ) -> UInt8Array:
-        """Threshold at the uploaded picture's resolution, so that large pictures get smooth edges."""
+        """Threshold at the uploaded picture's resolution: large pictures get smooth edges."""
         size = prepared.geometry.source_size
         if not square_mask.any():
             return np.zeros(size, np.uint8)

@@ -166,6 +166,4 @@ class TorchRuntime:
     def segment(self, images: UInt8Array) -> FloatArray:
         """See ``Runtime.segment``."""
         with self._torch.inference_mode():
-            return self._segmenter(
-                self._torch.from_numpy(_resized(images, self._sides[1]))
-            ).numpy()
+            return self._segmenter(self._torch.from_numpy(_resized(images, self._sides[1]))).numpy()

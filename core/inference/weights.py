@@ -64,7 +64,7 @@ class SegmenterEntry(NetworkEntry):
 
 
 class Calibration(_Strict):
-    """Softmax temperature and the decision threshold on the tumour probability, with their origin."""
+    """Softmax temperature and the threshold on the tumour probability, with their origin."""
 
     temperature: float
     decision_threshold: float

@@ -58,7 +58,9 @@ class Draws:
             if sample.split == split:
                 self._slices[sample.label].append(position)
         self._masked = [
-            p for p, s in enumerate(four_class.samples) if s.split == split and four_class.has_mask[p]
+            p
+            for p, s in enumerate(four_class.samples)
+            if s.split == split and four_class.has_mask[p]
         ]
 
     def for_classifier(self, count: int, rng: np.random.Generator) -> list[Draw]:

@@ -1,8 +1,8 @@
 """Makes torchvision importable beside a torch build that it was not compiled against.
 
 PyTorch's CPU build with the general torchvision wheel lacks torchvision's compiled operators, and
-its import stops at "operator torchvision::nms does not exist". No network here uses those operators,
-so declaring the two that torchvision registers shapes for is enough.
+its import stops at "operator torchvision::nms does not exist". No network here uses those
+operators, so declaring the two that torchvision registers shapes for is enough.
 """
 
 from __future__ import annotations

@@ -1,0 +1,74 @@
+"""The plain way to do what the engine does: what a notebook would write.
+
+One picture at a time: an eager float32 forward of ResNet50, the ``grad-cam`` package's GradCAM on
+it, an eager float32 forward of the ResUNet. Preprocessing and the way back to the picture's
+coordinates are the engine's own, so that only the networks' part differs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.imaging import map_to_source, prepare, resize_square
+from core.inference.networks import ResNet50Classifier, ResUNet
+from core.inference.networks.torchvision_compat import import_torchvision
+from core.inference.weights import load_manifest, load_network
+from core.types import Scan
+
+_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+_STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class PlainResult:
+    """Probabilities (classes,), mask (bool) and heat map in the picture's coordinates."""
+
+    probabilities: np.ndarray
+    mask: np.ndarray
+    heat_map: np.ndarray
+
+
+class PlainPipeline:
+    """Both networks in eager torch, from the same weights."""
+
+    def __init__(self, folder: Path) -> None:
+        import_torchvision()  # the grad-cam package imports torchvision by itself
+        from pytorch_grad_cam import GradCAM
+
+        self.manifest = load_manifest(folder)
+        self.classifier = load_network(ResNet50Classifier(), folder, self.manifest.classifier)
+        # GradCAM goes backward through the body, as it does for anybody who uses it.
+        self.classifier.requires_grad_(True)
+        self.segmenter = load_network(ResUNet(), folder, self.manifest.segmenter)
+        self.gradcam = GradCAM(self.classifier, [self.classifier.body.layer4[-1]])
+
+    def analyse(self, scan: Scan) -> PlainResult:
+        """Analyse one scan."""
+        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+        prepared = prepare(scan)
+        small = _tensor(resize_square(prepared.image, self.manifest.classifier.input_side))
+        with torch.no_grad():
+            logits = self.classifier(small)
+            temperature = self.manifest.calibration.temperature
+            probabilities = torch.softmax(logits / temperature, dim=1)[0].numpy()
+        target = ClassifierOutputTarget(int(probabilities.argmax()))
+        heat = self.gradcam(small, targets=[target])[0]
+        large = _tensor(resize_square(prepared.image, self.manifest.segmenter.input_side))
+        with torch.no_grad():
+            tumour = torch.sigmoid(self.segmenter(large))[0, 0].numpy()
+        in_source = map_to_source(tumour, prepared.geometry)
+        return PlainResult(
+            probabilities,
+            in_source >= self.manifest.segmenter.threshold,
+            map_to_source(heat, prepared.geometry),
+        )
+
+
+def _tensor(image: np.ndarray) -> torch.Tensor:
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+    return (pixels - _MEAN) / _STD
