@@ -19,12 +19,32 @@ SUPPORTED_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 # only when no formats are named, so they are loaded here.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "DIB", "WEBP")
 Image.init()
+# How files of those formats begin. One that begins so and is still not recognised is damaged or of
+# a rare kind, and saying "not a picture" of it would mislead.
+_PNG_SIGNATURE = b"\x89PNG"
+_SIGNATURES = (
+    b"\xff\xd8\xff",
+    _PNG_SIGNATURE,
+    b"II*\0",
+    b"MM\0*",
+    b"II+\0",
+    b"MM\0+",
+    b"BM",
+    b"RIFF",
+)
+_PNG_DEPTH = 24  # position of the bit depth in a PNG's header
 _ORIENTATION_TAG = 0x0112
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANAR = 258, 262, 284
+_TIFF_EXTRA_SAMPLES, _TIFF_SAMPLE_FORMAT = 338, 339
+_UNASSOCIATED = 2  # a TIFF's alpha that the colours are not yet multiplied with
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # A gray scan saved in colour may carry a few coloured marks (arrows, a frame). Channels must differ
-# over more of the picture than that, and by more than JPEG's colour noise, to count as sequences.
+# over more of the lit picture than that, and by more than JPEG's colour noise, to count as
+# sequences.
 _COMPOSITE_SPREAD = 0.08
 _COMPOSITE_SHARE = 0.02
+# No scanner writes such values; differences of larger ones would overflow float32.
+_LARGEST_VALUE = 1e30
 
 
 def decode(data: bytes) -> Scan:
@@ -45,27 +65,47 @@ def decode(data: bytes) -> Scan:
     """
     if not data:
         raise InputError("The file is empty (0 bytes). Please export the scan again.")
+    try:
+        pixels, bits, source_format = _read(data)
+        kind = ScanKind.COMPOSITE if _channels_differ(pixels) else ScanKind.GRAY
+        if kind is ScanKind.GRAY and pixels.shape[2] == 3:
+            pixels = (pixels @ _LUMA)[..., None]
+    except MemoryError as error:
+        # Damaged headers may ask for absurd amounts, honest ones for more than is free.
+        raise InputError(
+            "The picture needs more memory than is free on this computer. "
+            "Please export the slice at its own resolution."
+        ) from error
+    return Scan(pixels=pixels, kind=kind, source_format=source_format, bits=bits)
+
+
+def _read(data: bytes) -> tuple[FloatArray, int, str]:
+    """Upright finite pixels, bits per sample and container; any failure becomes an InputError."""
     with warnings.catch_warnings():
-        # Between Pillow's own limit and ours a picture is allowed; Pillow's warning is no error.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Pillow warns of large pictures (our limit decides) and of damage (told by our errors).
+        warnings.simplefilter("ignore")
         try:
             with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                return _to_scan(image, data)
-        except InputError:
+                _check_header(image)
+                pixels, bits, orientation = _read_pixels(image, data)
+                source_format = image.format or "unknown"
+        except (InputError, MemoryError):
             raise
         except Image.DecompressionBombError as error:
             raise _too_large() from error
         except UnidentifiedImageError as error:
-            raise InputError(
-                "This is not a picture the program reads. "
-                "Expected JPEG, PNG, TIFF, BMP or WebP; please export the scan as one of these."
-            ) from error
-        except (OSError, SyntaxError, ValueError, EOFError, OverflowError, IndexError) as error:
-            # Pillow's decoders raise any of these on damaged files.
+            raise _unrecognised(data) from error
+        except Exception as error:
+            # Damaged files make Pillow's readers raise nearly everything: OSError, SyntaxError,
+            # ValueError, KeyError, TypeError, struct.error, zlib.error: no list is complete.
             raise InputError(
                 "The picture is damaged or incomplete and cannot be read to its end. "
                 "Please export or transfer it again."
             ) from error
+    pixels = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
+    if bits > 16:
+        pixels = np.clip(pixels, -_LARGEST_VALUE, _LARGEST_VALUE)
+    return np.ascontiguousarray(_orient(pixels, orientation)), bits, source_format
 
 
 def _too_large() -> InputError:
@@ -75,67 +115,100 @@ def _too_large() -> InputError:
     )
 
 
-def _to_scan(image: Image.Image, data: bytes) -> Scan:
+def _unrecognised(data: bytes) -> InputError:
+    if data.startswith(_SIGNATURES):
+        return InputError(
+            "The picture is damaged, has no pixels, or is of a rare kind that the program does not "
+            "read. Please export it again, best as an ordinary PNG of 8 or 16 bits."
+        )
+    return InputError(
+        "This is not a picture the program reads. "
+        "Expected JPEG, PNG, TIFF, BMP or WebP; please export the scan as one of these."
+    )
+
+
+def _check_header(image: Image.Image) -> None:
+    """Refuse what the header alone rules out, before any pixel is decoded."""
     width, height = image.size
     if width == 0 or height == 0:
         raise InputError("The picture has no pixels (its width or height is zero).")
     if width * height > MAX_PIXELS:
         raise _too_large()
-    pages = getattr(image, "n_frames", 1)
-    if pages > 1 and image.format != "MPO":
+    # Not n_frames: to count a TIFF's pages takes time that grows with their square.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
         raise InputError(
-            f"The file holds {pages} pages. Please export each slice as a picture of its own."
+            "The file holds several pages. Please export each slice as a picture of its own."
         )
-    source_format = image.format or "unknown"
-    orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-    pixels, bits = _read_pixels(image, data)
-    pixels = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
-    pixels = np.ascontiguousarray(_orient(pixels, orientation))
-    kind = ScanKind.COMPOSITE if _channels_differ(pixels) else ScanKind.GRAY
-    if kind is ScanKind.GRAY and pixels.shape[2] == 3:
-        pixels = (pixels @ _LUMA)[..., None]
-    return Scan(pixels=pixels, kind=kind, source_format=source_format, bits=bits)
 
 
-def _read_pixels(image: Image.Image, data: bytes) -> tuple[FloatArray, int]:
-    """Pixels as float32 (height, width, 1 or 3) and the bits per sample."""
+def _read_pixels(image: Image.Image, data: bytes) -> tuple[FloatArray, int, int]:
+    """Pixels as float32 (height, width, 1 or 3), bits per sample, and the orientation to apply."""
+    # Whole files only: OpenCV, below, would fill what is missing from a truncated one with black.
+    image.load()
+    # Pillow turns a TIFF upright as it loads it.
+    orientation = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION_TAG, 1)
     mode = image.mode
-    deep = _read_deep_colour(image, data)
-    if deep is not None:
-        return deep, 16
+    transparent = "transparency" in image.info
+    if _has_deep_colour(image, data):
+        return _read_deep_colour(image, data), 16, orientation
     if mode in ("I", "F") or mode.startswith("I;16"):
-        array = np.asarray(image, dtype=np.float32)
-        return array[..., None], 16 if mode.startswith("I;16") else 32
-    if mode == "1":
-        return np.asarray(image.convert("L"), dtype=np.float32)[..., None], 1
-    if mode == "L":
-        return np.asarray(image, dtype=np.float32)[..., None], 8
-    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        array, bits = _read_deep_gray(image)
+        return array[..., None], bits, orientation
+    if mode == "1" and not transparent:
+        return np.asarray(image.convert("L"), dtype=np.float32)[..., None], 1, orientation
+    if mode == "L" and not transparent:
+        return np.asarray(image, dtype=np.float32)[..., None], 8, orientation
+    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or transparent:
         rgba = np.asarray(image.convert("RGBA"), dtype=np.float32)
         alpha = rgba[..., 3:] / 255.0
         # Some exporters write an alpha channel of zeros; the scan is in the colours then.
-        return (rgba[..., :3] * alpha if alpha.any() else rgba[..., :3]), 8
-    return np.asarray(image.convert("RGB"), dtype=np.float32), 8
+        return (rgba[..., :3] * alpha if alpha.any() else rgba[..., :3]), 8, orientation
+    return np.asarray(image.convert("RGB"), dtype=np.float32), 8, orientation
 
 
-def _read_deep_colour(image: Image.Image, data: bytes) -> FloatArray | None:
-    """Pixels of a 16-bit colour PNG or TIFF, which Pillow would cut to 8 bits; else None."""
-    if image.format not in ("PNG", "TIFF") or image.mode not in ("RGB", "RGBA"):
-        return None
-    sixteen = (
-        "16" in str(image.tile[0][3])
-        if image.format == "PNG" and image.tile
-        else 16 in tuple(image.tag_v2.get(258, ()))  # BitsPerSample
-        if image.format == "TIFF"
-        else False
-    )
-    if not sixteen:
-        return None
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+def _tiff_tag(image: Image.Image, name: int, default: int) -> int:
+    """The first value of a TIFF tag that holds one or several numbers."""
+    value = getattr(image, "tag_v2", {}).get(name, default)
+    return (value[0] if value else default) if isinstance(value, tuple) else value
+
+
+def _read_deep_gray(image: Image.Image) -> tuple[FloatArray, int]:
+    """Pixels (height, width) and bits per sample of a gray picture of more than 8 bits."""
+    array = np.asarray(image)
+    if image.format != "TIFF":
+        return array.astype(np.float32), 16
+    bits = _tiff_tag(image, _TIFF_BITS, 16)
+    if image.mode == "I" and bits == 32 and _tiff_tag(image, _TIFF_SAMPLE_FORMAT, 1) == 1:
+        array = array.view(np.uint32)  # Pillow reads unsigned values as signed ones
+    values = array.astype(np.float32)
+    if image.mode.startswith("I;16") and _tiff_tag(image, _TIFF_PHOTOMETRIC, 1) == 0:
+        values = values.max() - values  # white is zero, which Pillow heeds up to 8 bits only
+    return values, bits
+
+
+def _has_deep_colour(image: Image.Image, data: bytes) -> bool:
+    """Whether this is a 16-bit colour picture, which Pillow would cut to 8 bits."""
+    if image.mode not in ("RGB", "RGBA", "RGBX"):
+        return False
+    if image.format == "PNG":
+        return data.startswith(_PNG_SIGNATURE) and data[_PNG_DEPTH] == 16
+    return image.format == "TIFF" and _tiff_tag(image, _TIFF_BITS, 8) == 16
+
+
+def _read_deep_colour(image: Image.Image, data: bytes) -> FloatArray:
+    """Pixels (height, width, 3) of a 16-bit colour PNG or TIFF."""
+    array = None
+    if _tiff_tag(image, _TIFF_PLANAR, 1) == 1:  # OpenCV mixes the colours of separate planes up
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype != np.uint16 or array.ndim != 3:
-        return None
+        raise InputError(
+            "The picture stores its 16-bit colours in a way that the program does not read. "
+            "Please export it as a 16-bit PNG, or each sequence as a gray picture."
+        )
     colour = array[..., 2::-1].astype(np.float32)
-    if array.shape[2] == 4 and array[..., 3].any():
+    # Colours of a TIFF with associated alpha lie on black already.
+    extra = _tiff_tag(image, _TIFF_EXTRA_SAMPLES, _UNASSOCIATED)
+    if array.shape[2] == 4 and extra == _UNASSOCIATED and array[..., 3].any():
         colour *= array[..., 3:].astype(np.float32) / 65535.0
     return colour
 
@@ -156,10 +229,12 @@ def _channels_differ(pixels: FloatArray) -> bool:
     if pixels.shape[2] == 1:
         return False
     spread = pixels.max(axis=2) - pixels.min(axis=2)
-    value_range = float(pixels.max() - pixels.min())
+    darkest = float(pixels.min())
+    value_range = float(pixels.max()) - darkest
     if value_range <= 0:
         return False
-    lit = (pixels.max(axis=2) - pixels.min()) > _COMPOSITE_SPREAD * value_range
+    # Only lit pixels count, so that a wide black border does not outvote the head.
+    lit = (pixels.max(axis=2) - darkest) > _COMPOSITE_SPREAD * value_range
     if not lit.any():
         return False
     share = float((spread[lit] > _COMPOSITE_SPREAD * value_range).mean())
