@@ -45,7 +45,9 @@ def data_root() -> Path:
 def classifier(
     run: RunFolder = Path("runs/classifier"),
     arch: Annotated[str, typer.Option(help="resnet50, or a teacher's name.")] = "resnet50",
-    init: Annotated[str, typer.Option(help="imagenet, scratch or a safetensors file.")] = "imagenet",
+    init: Annotated[
+        str, typer.Option(help="imagenet, scratch or a safetensors file.")
+    ] = "imagenet",
     stages: Annotated[str, typer.Option(help="Epochs x input side, such as 20x128,10x192.")] = (
         "20x128,10x192"
     ),
@@ -116,6 +118,27 @@ def export(
         from train.export import export as write
 
         write(classifier_run, segmenter_run, *runs.load_packs(data_root(), cache), out)
+
+    _guarded(action)
+
+
+@app.command()
+def evaluate(
+    weights: Annotated[Path, typer.Option(help="The weights folder to measure.")] = Path("weights"),
+    split: Annotated[str, typer.Option(help="test, or val while choosing.")] = "test",
+    out: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("weights/metrics.json"),
+    runtime: Annotated[str, typer.Option(help="auto, openvino or torch.")] = "auto",
+) -> None:
+    """Measure the exported weights and write metrics.json."""
+
+    def action() -> None:
+        from core.inference import Engine
+        from train.evaluation import evaluate as evaluation
+
+        root = data_root()
+        command = f"python -m train evaluate --weights {weights.name} --split {split}"
+        report = evaluation.evaluate(Engine.load(weights, runtime), root, split, command)
+        evaluation.write(report, out)
 
     _guarded(action)
 

@@ -67,3 +67,40 @@ def expected_calibration_error(
             gap = abs(float((found[inside] == truth[inside]).mean()) - confidence[inside].mean())
             error += inside.mean() * gap
     return float(error)
+
+
+def rates(positive: np.ndarray, called: np.ndarray) -> tuple[float, float]:
+    """Sensitivity and specificity of boolean calls; NaN where the kind is absent."""
+    positive, called = np.asarray(positive, dtype=bool), np.asarray(called, dtype=bool)
+    sensitivity = float(called[positive].mean()) if positive.any() else float("nan")
+    specificity = float((~called[~positive]).mean()) if (~positive).any() else float("nan")
+    return sensitivity, specificity
+
+
+def reliability_bins(
+    probabilities: np.ndarray, truth: np.ndarray, bins: int = 15
+) -> list[dict[str, float]]:
+    """Confidence against accuracy of the predicted class, in the bins of the calibration error.
+
+    Empty bins are left out.
+
+    Args:
+        probabilities: (n, classes).
+        truth: (n,), class numbers.
+        bins: equal-width bins of confidence.
+    """
+    confidence, found = probabilities.max(axis=1), probabilities.argmax(axis=1)
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    rows = []
+    for one in np.unique(place):
+        inside = place == one
+        rows.append(
+            {
+                "low": float(one / bins),
+                "high": float((one + 1) / bins),
+                "count": int(inside.sum()),
+                "confidence": float(confidence[inside].mean()),
+                "accuracy": float((found[inside] == truth[inside]).mean()),
+            }
+        )
+    return rows

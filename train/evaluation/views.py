@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import nn
 
 from train.data.augment import standardise
 from train.data.pack import Pack
+from train.data.splits import Sample
 
 
-def one_per_group(pack: Pack, split: str) -> Pack:
-    """One representative of each distinct scan of a split.
+def representatives(samples: Sequence[Sample], split: str) -> list[int]:
+    """Positions of one representative of each distinct scan of a split, ascending.
 
     The first of a group stands for it, figshare's own file before any copy.
     """
     chosen: dict[str, int] = {}
-    order = sorted(
-        pack.positions(split), key=lambda i: (pack.samples[i].dataset != "figshare", int(i))
-    )
-    for position in order:
-        chosen.setdefault(pack.samples[position].group, int(position))
-    return pack.subset(np.array(sorted(chosen.values()), dtype=int))
+    positions = [i for i, sample in enumerate(samples) if sample.split == split]
+    for position in sorted(positions, key=lambda i: (samples[i].dataset != "figshare", i)):
+        chosen.setdefault(samples[position].group, position)
+    return sorted(chosen.values())
+
+
+def one_per_group(pack: Pack, split: str) -> Pack:
+    """The pack of a split's ``representatives``."""
+    return pack.subset(np.array(representatives(pack.samples, split), dtype=int))
 
 
 @torch.no_grad()
