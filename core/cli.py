@@ -1,0 +1,173 @@
+"""The command line. Exit status: 0 all analysed, 1 an input failed, 2 wrong usage, 3 no weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from contextlib import ExitStack
+from io import RawIOBase
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+from tqdm import tqdm
+
+from core.errors import WeightsError
+from core.services.analyse import (
+    SUPPORTED_SUFFIXES,
+    Outcome,
+    Source,
+    Success,
+    analyse_all,
+    load_engine,
+)
+from core.services.pictures import heat_map_png, mask_png
+from core.services.rle import encode_rle
+
+EXIT_FAILED_INPUT, EXIT_USAGE, EXIT_NO_WEIGHTS = 1, 2, 3
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_show_locals=False)
+
+
+@app.callback()
+def main() -> None:
+    """NeuroTriage: research and demonstration software, not a medical device."""
+
+
+@app.command()
+def analyse(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT...", help="Picture files, or folders of them.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="File for the results, replaced if it exists; else stdout.")
+    ] = None,
+    save_dir: Annotated[
+        Path | None, typer.Option(help="Folder for the masks and Grad-CAM heat maps (PNG).")
+    ] = None,
+) -> None:
+    """Analyse scans: one line of JSON per picture, in input order.
+
+    Folders are searched with their subfolders, in sorted order, for JPEG, PNG, TIFF, BMP and WebP
+    files; a file that is named is tried whatever its name. Exit status: 0 all analysed, 1 an input
+    failed (its line says why), 2 wrong usage, 3 no usable weights.
+    """
+    paths, anything = _expand(inputs, save_dir)
+    if not anything:
+        _leave(f"No pictures found. Looked for {', '.join(SUPPORTED_SUFFIXES)}.", EXIT_USAGE)
+    try:
+        engine = load_engine()
+    except WeightsError as error:
+        _leave(str(error), EXIT_NO_WEIGHTS)
+    failed = False
+    with ExitStack() as stack:
+        try:
+            if save_dir is not None:
+                save_dir.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: a line leaves in one write, so a killed run leaves whole lines.
+            stream = stack.enter_context(out.open("wb", buffering=0)) if out else _stdout()
+        except OSError as error:
+            _leave(f"Cannot write to {error.filename}: {error.strerror}.", EXIT_USAGE)
+        outcomes = analyse_all(engine, (Source(_shown(path), path) for path in paths))
+        bar = tqdm(outcomes, total=len(paths), unit="scan", disable=not sys.stderr.isatty())
+        for number, outcome in enumerate(stack.enter_context(bar), start=1):
+            files = _save(outcome, save_dir, number) if save_dir else (None, None)
+            _write_line(stream, _record(outcome, *files))
+            failed = failed or not isinstance(outcome, Success)
+    raise typer.Exit(EXIT_FAILED_INPUT if failed else 0)
+
+
+def _expand(inputs: list[Path], save_dir: Path | None) -> tuple[list[Path], bool]:
+    """The files to try, and whether there is anything but folders without pictures among them.
+
+    A folder without pictures stands for itself: it becomes a line that says so.
+    """
+    paths: list[Path] = []
+    anything = False
+    for path in inputs:
+        found = _pictures_in(path, save_dir) if path.is_dir() else [path]
+        anything = anything or bool(found)
+        paths.extend(found or [path])
+    return paths, anything
+
+
+def _pictures_in(folder: Path, save_dir: Path | None) -> list[Path]:
+    # What an earlier run saved below the folder is a result and no scan.
+    results = save_dir.resolve() if save_dir else None
+    found: list[Path] = []
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        folders[:] = [
+            f for f in folders if not f.startswith(".") and (here / f).resolve() != results
+        ]
+        if here.resolve() != results:
+            found.extend(
+                here / name
+                for name in files
+                # macOS leaves "._scan.png" beside "scan.png" on foreign drives: no picture.
+                if not name.startswith(".") and Path(name).suffix.lower() in SUPPORTED_SUFFIXES
+            )
+    return sorted(found)
+
+
+def _shown(path: Path) -> str:
+    """A path as text that JSON can carry, whatever bytes the file system allows in names."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _save(outcome: Outcome, save_dir: Path, number: int) -> tuple[Path | None, Path | None]:
+    """Save mask and heat map; the number keeps files of equal names in different folders apart."""
+    if not isinstance(outcome, Success):
+        return None, None
+    stem = re.sub(r"[^A-Za-z0-9.-]+", "_", Path(outcome.name).stem)[:60]
+    mask_file = save_dir / f"{number:05d}_{stem}_mask.png"
+    gradcam_file = save_dir / f"{number:05d}_{stem}_gradcam.png"
+    try:
+        mask_file.write_bytes(mask_png(outcome.analysis.mask))
+        gradcam_file.write_bytes(heat_map_png(outcome.analysis.heat_map))
+    except OSError as error:
+        _leave(f"Cannot write to {save_dir}: {error.strerror}.", EXIT_USAGE)
+    return mask_file, gradcam_file
+
+
+def _record(outcome: Outcome, mask_file: Path | None, gradcam_file: Path | None) -> dict[str, Any]:
+    """The fields of a JSON line; the same ones for a failure, with null."""
+    found = outcome.analysis if isinstance(outcome, Success) else None
+    return {
+        "input": outcome.name,
+        "status": "ok" if found else "error",
+        "error": None if isinstance(outcome, Success) else outcome.error,
+        "probabilities": found and {str(c): round(p, 6) for c, p in found.probabilities.items()},
+        "predicted": found and str(found.predicted),
+        "tumour_probability": found and round(found.tumour_probability, 6),
+        "suspected": found and bool(found.suspected),
+        "ood_score": found and round(found.ood_score, 6),
+        "in_distribution": found and bool(found.in_distribution),
+        "mask_area_fraction": found and round(found.mask_area_fraction, 6),
+        "mask_size": found and list(found.mask.shape),
+        "mask_rle": found and encode_rle(found.mask),
+        "mask_file": mask_file and _shown(mask_file),
+        "gradcam_file": gradcam_file and _shown(gradcam_file),
+        "model_version": found and found.model_version,
+        "elapsed_ms": found and round(found.elapsed_ms, 3),
+    }
+
+
+def _stdout() -> BinaryIO | RawIOBase:
+    """Standard output, below its buffer where it has one."""
+    sys.stdout.flush()
+    return getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+
+
+def _write_line(stream: BinaryIO | RawIOBase, record: dict[str, Any]) -> None:
+    rest = memoryview((json.dumps(record, allow_nan=False) + "\n").encode())
+    while rest:  # a pipe may take less than it is given
+        rest = rest[stream.write(rest) or 0 :]
+    stream.flush()
+
+
+def _leave(message: str, status: int) -> None:
+    typer.echo(message, err=True)
+    raise typer.Exit(status)

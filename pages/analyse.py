@@ -1,0 +1,39 @@
+"""Upload scans; see for each the probabilities, the mask and the heat map."""
+
+import streamlit as st
+
+from core.services.analyse import Failure, model_facts
+from core.services.pictures import MaskStyle
+from pages.components.engine import engine_or_stop
+from pages.components.result import DisplayChoice, show_failure, show_result
+from pages.components.uploads import analysed, upload_scans
+
+st.title("Analyse scans")
+engine = engine_or_stop()
+facts = model_facts(engine)
+
+uploads = upload_scans()
+if not uploads:
+    st.info(
+        "Upload one or several brain MRI slices to begin. They stay in memory for this session."
+    )
+    st.stop()
+
+style, mask_opacity, heat_opacity = st.columns(3, gap="large")
+choice = DisplayChoice(
+    mask_style=style.segmented_control(
+        "Mask",
+        list(MaskStyle),
+        default=MaskStyle.OUTLINE,
+        format_func=str.capitalize,
+        required=True,
+    ),
+    mask_opacity=mask_opacity.slider("Mask opacity", 0, 100, 80, step=5, format="%d %%"),
+    heat_map_opacity=heat_opacity.slider("Heat map opacity", 0, 100, 60, step=5, format="%d %%"),
+)
+
+for number, outcome in enumerate(analysed(engine, uploads)):
+    if isinstance(outcome, Failure):
+        show_failure(outcome)
+    else:
+        show_result(number, outcome, facts, choice)

@@ -1,0 +1,104 @@
+"""The page, run by Streamlit's own test harness."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.errors import WeightsError
+from core.services import analyse
+from tests.fakes import FakeEngine, scan_png
+
+SCRIPT = Path(__file__).resolve().parents[2] / "streamlit_app.py"
+KINDS = ("title", "subheader", "markdown", "caption", "error", "warning", "info")
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """The fake engine in place of the real one, wherever the page gets it from."""
+    made = FakeEngine()
+    monkeypatch.setattr(analyse.Engine, "load", lambda *_, **__: made)
+    st.cache_resource.clear()
+    yield made
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def app(engine):
+    return AppTest.from_file(SCRIPT, default_timeout=60).run()
+
+
+def texts(app):
+    return "\n".join(element.value for kind in KINDS for element in getattr(app, kind))
+
+
+def upload(app, *files):
+    for name, data in files:
+        app.file_uploader[0].upload(name, data, "image/png")
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_the_disclaimer_stands_there_before_anything_is_uploaded(app):
+    assert not app.exception
+    assert "Research and demonstration use, not a medical device." in texts(app)
+
+
+def test_without_weights_the_page_says_so_and_how_to_cure_it(engine, monkeypatch):
+    def missing(*_, **__):
+        raise WeightsError("manifest.json is missing: git checkout -- weights")
+
+    monkeypatch.setattr(analyse.Engine, "load", missing)
+    app = AppTest.from_file(SCRIPT, default_timeout=60).run()
+    assert not app.exception
+    assert "git checkout -- weights" in app.error[0].value
+    assert "not a medical device" in texts(app)
+    assert not app.file_uploader
+
+
+def test_every_upload_is_answered_bad_files_in_their_place(app):
+    upload(app, ("one.png", scan_png()), ("two.png", b"a text"), ("three.png", scan_png(lesion=0)))
+    assert [heading.value for heading in app.subheader] == ["one.png", "two.png", "three.png"]
+    assert len(app.error) == 1
+    assert "not a picture" in app.error[0].value
+    said = texts(app)
+    assert "#### Glioma suspected" in said
+    assert "#### None of the three suspected" in said
+    assert "Model fake-1" in said
+    assert "enhancing tumour" in said
+    assert "% of the head" in said
+    assert "normal" not in said.lower()
+
+
+def test_a_slider_does_not_analyse_again(app, engine):
+    upload(app, ("one.png", scan_png()), ("two.png", scan_png(lesion=False)))
+    assert engine.batches == [2]
+    for slider in app.slider:
+        slider.set_value(35)
+    app.run()
+    assert not app.exception
+    assert engine.batches == [2]
+
+
+def test_a_further_file_is_analysed_alone_and_a_removed_one_is_forgotten(app, engine):
+    upload(app, ("one.png", scan_png()))
+    app.file_uploader[0].set_value(
+        [("one.png", scan_png(), "image/png"), ("two.png", scan_png(90), "image/png")]
+    ).run()
+    assert engine.batches == [1, 1]
+    app.file_uploader[0].set_value([("two.png", scan_png(90), "image/png")]).run()
+    assert engine.batches == [1, 1]
+    assert len(app.session_state["results"]) == 1
+
+
+def test_the_same_file_twice_is_shown_twice_and_analysed_once(app, engine):
+    upload(app, ("one.png", scan_png()), ("one.png", scan_png()))
+    assert [heading.value for heading in app.subheader] == ["one.png", "one.png"]
+    assert engine.batches == [1]
+
+
+def test_a_picture_unlike_the_training_is_flagged(app):
+    upload(app, ("blank.png", scan_png(blank=True)))
+    assert any("unlike the scans" in warning.value for warning in app.warning)
