@@ -1,0 +1,78 @@
+"""A tiny data set in the publishers' layouts, drawn and not scanned."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from train.data.splits import Sample
+
+SIDE = 64
+LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
+PLACES = {"glioma": (22, 24), "meningioma": (40, 20), "pituitary": (32, 44)}
+
+
+@dataclass(frozen=True)
+class TinyData:
+    """A data folder and the lists of its files."""
+
+    root: Path
+    four_class: list[Sample]
+    lgg: list[Sample]
+
+
+def head(rng, place=None):
+    """A head with a bright rim, and a bright disc where a lesion is; also the disc's mask."""
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    radius = ((y - 32) / 26) ** 2 + ((x - 32) / 22) ** 2
+    image = np.where(radius < 1, 90 + rng.normal(0, 6, (SIDE, SIDE)), 0)
+    # With the rim the brightest part is equally bright in every scan.
+    image[(radius > 0.88) & (radius < 1)] = 210
+    mask = np.zeros((SIDE, SIDE), bool)
+    if place is not None:
+        centre = np.array(place) + rng.integers(-2, 3, 2)
+        mask = (y - centre[0]) ** 2 + (x - centre[1]) ** 2 < 36
+        image[mask] += 120
+    return np.clip(image, 0, 255).astype(np.uint8), mask.astype(np.uint8) * 255
+
+
+def save(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), array)
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory):
+    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    four_class, lgg, number = [], [], 0
+    for split in ("train", "val", "test"):
+        for label in LABELS:
+            for i in range(4):
+                number += 1
+                image, mask = head(rng, PLACES.get(label))
+                if label == "no_tumor":
+                    dataset, path = "br35h", f"no/{number}.jpg"
+                    save(root / dataset / path, image)
+                else:
+                    dataset, path = "figshare", f"images/{number}.jpg"
+                    save(root / dataset / path, image)
+                    save(root / dataset / "masks" / f"{number}.png", mask)
+                group, block = f"scan-{number}", f"{split}-{label}-{i // 2}"
+                four_class.append(Sample(dataset, path, label, split, group, block))
+                # A mirrored copy in another set, which must not count.
+                copy = f"Training/{label}/{number}.jpg"
+                save(root / "nickparvar" / copy, image[:, ::-1])
+                four_class.append(Sample("nickparvar", copy, label, split, group, block))
+        for patient in (f"TCGA_{split}_A", f"TCGA_{split}_B"):
+            for i in range(4):
+                image, mask = head(rng, (26, 26) if i % 2 else None)
+                path = f"kaggle_3m/{patient}/{patient}_{i}.tif"
+                bright = (np.sqrt(image / 255) * 255).astype(np.uint8)
+                composite = np.dstack([bright, image, image // 2])
+                save(root / "lgg" / path, composite)
+                save((root / "lgg" / path).with_name(f"{patient}_{i}_mask.tif"), mask)
+                label = "glioma" if i % 2 else "no_tumor"
+                lgg.append(Sample("lgg", path, label, split, f"{patient}-{i}", patient))
+    return TinyData(root, four_class, lgg)

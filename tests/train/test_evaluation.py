@@ -1,0 +1,251 @@
+"""The evaluation on cases small enough to compute by hand, and end to end with a fake network."""
+
+import json
+import math
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from core.errors import DataError
+from core.inference import Engine
+from core.inference.runtime import ClassifierOutput
+
+pytest.importorskip("sklearn")
+
+from train.evaluation.bootstrap import intervals, resamples
+from train.evaluation.classification import four_class_report, lesion_report, roc_points
+from train.evaluation.evaluate import LGG_CHANNELS, evaluate, write
+from train.evaluation.scans import load_scans, mirror
+from train.evaluation.segmentation import masked_share, patient_report, slice_report
+
+
+def logits_of(found, strength=5.0):
+    return np.eye(4, dtype=np.float32)[np.array(found)] * strength
+
+
+def masks(*sizes):
+    """One 4 x 4 mask for each size, filled row by row."""
+    out = np.zeros((len(sizes), 16), bool)
+    for mask, size in zip(out, sizes, strict=True):
+        mask[:size] = True
+    return out.reshape(-1, 4, 4)
+
+
+def test_resamples_hold_whole_blocks_of_every_stratum():
+    blocks, strata = ["a", "a", "b", "c", "c", "c"], ["x", "x", "x", "y", "y", "y"]
+    for positions in resamples(blocks, strata, 50, seed=1):
+        counts = np.bincount(positions, minlength=6)
+        assert counts[0] == counts[1]
+        assert counts[3] == counts[4] == counts[5] == 1
+        assert counts[0] + counts[2] == 2
+
+
+def test_intervals_hold_the_figure_and_are_repeatable():
+    values = np.random.default_rng(0).normal(size=200)
+    blocks = [str(i // 5) for i in range(200)]
+
+    def statistic(at):
+        return {"mean": float(values[at].mean()), "absent": math.nan}
+
+    first, second = intervals(statistic, blocks), intervals(statistic, blocks)
+    assert first["mean"] == second["mean"]
+    assert first["mean"]["value"] == pytest.approx(values.mean())
+    assert first["mean"]["low"] < first["mean"]["value"] < first["mean"]["high"]
+    # Forty independent blocks: close to the textbook interval of the mean.
+    half = (first["mean"]["high"] - first["mean"]["low"]) / 2
+    assert half == pytest.approx(1.96 * values.reshape(40, 5).mean(1).std() / 40**0.5, rel=0.15)
+    assert math.isnan(first["absent"]["low"])
+
+
+def test_nothing_to_resample_is_an_error():
+    with pytest.raises(ValueError, match="no items"):
+        intervals(lambda at: {}, [])
+
+
+def test_the_four_class_figures_by_hand():
+    truth = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    found = [0, 2, 1, 0, 2, 2, 3, 3]
+    mirrored = [0, 2, 1, 1, 2, 2, 3, 3]
+    report = four_class_report(
+        truth, logits_of(found), logits_of(mirrored), [str(i) for i in range(8)], 1.0, 0.5, 200
+    )
+    assert report["accuracy"]["value"] == 6 / 8
+    assert report["balanced_accuracy"]["value"] == pytest.approx((0.5 + 0.5 + 1 + 1) / 4)
+    assert report["tumour_sensitivity"]["value"] == pytest.approx(5 / 6)
+    assert report["tumour_specificity"]["value"] == 1
+    assert report["mirror_agreement"]["value"] == 7 / 8
+    assert report["per_class"]["glioma"] == {
+        "precision": 0.5, "recall": 0.5, "specificity": pytest.approx(5 / 6), "f1": 0.5,
+        "support": 2,
+    }  # fmt: skip
+    assert report["confusion_matrix"]["rows_true_columns_predicted"][0] == [1, 0, 1, 0]
+    for name in ("accuracy", "balanced_accuracy", "roc_auc_macro", "mirror_agreement"):
+        figure = report[name]
+        assert figure["low"] <= figure["value"] <= figure["high"]
+
+
+def test_the_threshold_counts_apart_from_the_most_probable_class():
+    logits = np.log(np.array([[0.3, 0.05, 0.6, 0.05]] * 2, dtype=np.float32))
+    report = four_class_report(np.array([0, 2]), logits, logits, ["a", "b"], 1.0, 0.3, 10)
+    assert report["tumour_sensitivity"]["value"] == 1
+    assert report["tumour_specificity"]["value"] == 0
+    assert report["tumour_sensitivity_argmax"]["value"] == 0
+    assert report["tumour_specificity_argmax"]["value"] == 1
+
+
+def test_the_temperature_changes_the_calibration_only():
+    truth, found = np.array([0, 1, 2, 3] * 5), np.array([0, 1, 2, 0] * 5)
+    blocks = [str(i) for i in range(20)]
+    logits = logits_of(found)
+    hot = four_class_report(truth, logits, logits, blocks, 3.0, 0.5, 10)
+    cold = four_class_report(truth, logits, logits, blocks, 1.0, 0.5, 10)
+    assert hot["accuracy"] == cold["accuracy"]
+    assert hot["calibration"]["before"] == cold["calibration"]["after"]
+    assert hot["calibration"]["after"]["log_loss"] < hot["calibration"]["before"]["log_loss"]
+
+
+def test_the_roc_curve_is_thinned_and_keeps_its_ends():
+    rng = np.random.default_rng(0)
+    positive = rng.random(3000) < 0.5
+    points = roc_points(positive, rng.random(3000))
+    assert len(points["false_positive_rate"]) <= 101
+    assert (points["false_positive_rate"][0], points["true_positive_rate"][-1]) == (0, 1)
+    assert roc_points(np.ones(3, bool), rng.random(3))["true_positive_rate"] == []
+
+
+def test_the_lesion_figures_by_hand():
+    lesion = np.array([True, True, True, False, False])
+    logits = logits_of([0, 1, 2, 2, 0])
+    report = lesion_report(lesion, logits, logits, ["a", "a", "b", "b", "b"], 1.0, 0.5, 100)
+    assert report["sensitivity"]["value"] == pytest.approx(2 / 3)
+    assert report["specificity"]["value"] == 0.5
+    assert report["lesion_slices_called_glioma"]["value"] == pytest.approx(1 / 3)
+    # Of six pairs each seen lesion wins one and ties in one, the missed one ties in one.
+    assert report["roc_auc"]["value"] == pytest.approx((2 * 1.5 + 0.5) / 6, abs=1e-6)
+
+
+def test_a_missed_lesion_counts_as_nothing():
+    report = slice_report(
+        masks(4, 4), masks(4, 0), np.array([1.0, 0.5]), ["glioma", "pituitary"], ["a", "b"], 20
+    )
+    assert report["dice"]["value"] == report["iou"]["value"] == 0.5
+    assert report["missed_share"]["value"] == 0.5
+    assert report["dice_glioma"]["value"] == 1
+    assert report["dice_pituitary"]["value"] == 0
+    assert report["mirror_dice"]["value"] == 0.75
+
+
+def test_slices_of_a_patient_are_pooled():
+    # Patient a: 8 true, 4 + 2 found, 4 + 0 shared. Patient b: a lesion found whole.
+    truth, found = masks(8, 0, 4), masks(4, 2, 4)
+    report = patient_report(truth, found, np.ones(3), ["a", "a", "b"], 100)
+    pooled = {row["patient"]: row["pooled_dice"] for row in report["per_patient"]}
+    assert pooled == {"a": pytest.approx(8 / 14), "b": 1}
+    assert report["pooled_dice"]["value"] == pytest.approx((8 / 14 + 1) / 2)
+    assert report["slice_dice"]["value"] == pytest.approx((8 / 12 + 1) / 2)
+    assert report["lesion_free_masked_share"]["value"] == 1
+    # A resample may hold patient a twice or b twice: both weights must show.
+    assert report["pooled_dice"]["low"] == pytest.approx(8 / 14)
+    assert report["pooled_dice"]["high"] == 1
+
+
+def test_a_patient_without_a_lesion_has_no_overlap():
+    report = patient_report(masks(0, 4), masks(1, 4), np.ones(2), ["a", "b"], 10)
+    assert math.isnan(report["per_patient"][0]["pooled_dice"])
+    assert report["pooled_dice"]["value"] == 1
+
+
+def test_any_mask_on_tumour_free_scans_counts():
+    report = masked_share(masks(0, 1, 0, 0), ["a", "b", "c", "d"], 10)
+    assert report["masked_share"]["value"] == 0.25
+
+
+class BrightSpots:
+    """Calls a scan by where its bright spot lies, and draws the spot: no network at all."""
+
+    name = "fake"
+
+    def classify(self, images):
+        spots = self.segment(images) > 0.5
+        found = np.where(spots.any((1, 2)), 0, 2)
+        count = len(images)
+        features = np.ones((count, 2048), np.float32)
+        return ClassifierOutput(logits_of(found), features, np.zeros((count, 4, 7, 7), np.float32))
+
+    def segment(self, images):
+        # Opening leaves the spot and takes the thin rim of the head.
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (19, 19))
+        bright = (images.min(axis=3) > 160).astype(np.uint8)
+        spots = [cv2.morphologyEx(one, cv2.MORPH_OPEN, disc)[::2, ::2] for one in bright]
+        return np.stack(spots).astype(np.float32)
+
+
+@pytest.fixture
+def engine():
+    manifest = SimpleNamespace(
+        model_version="fake-1",
+        calibration=SimpleNamespace(temperature=1.0, decision_threshold=0.5),
+        segmenter=SimpleNamespace(threshold=0.5, min_area_fraction=0.002),
+        ood=SimpleNamespace(threshold=1.0),
+    )
+    features = SimpleNamespace(score=lambda values: values.mean(1))
+    return Engine(manifest, BrightSpots(), features)
+
+
+def test_end_to_end(engine, tiny_data, tmp_path):
+    data = {"four_class": tiny_data.four_class, "lgg": tiny_data.lgg, "resamples": 50}
+    report = evaluate(engine, tiny_data.root, command="python -m train evaluate", **data)
+    assert report["counts"]["four_class_distinct_scans"] == dict.fromkeys(
+        ("glioma", "meningioma", "no_tumor", "pituitary"), 4
+    )
+    assert report["counts"]["lgg_patients"] == 2
+    # All tumours are called glioma: one of four classes and no_tumor are right.
+    assert report["four_class"]["accuracy"]["value"] == 0.5
+    assert report["four_class"]["tumour_sensitivity"]["value"] == 1
+    assert report["four_class"]["mirror_agreement"]["value"] == 1
+    assert report["four_class"]["out_of_distribution_rejected"] == 0
+    assert report["segmentation"]["figshare"]["slices"] == 12
+    assert report["segmentation"]["figshare"]["dice"]["value"] > 0.8
+    assert report["segmentation"]["figshare"]["mirror_dice"]["value"] > 0.9
+    assert report["segmentation"]["tumour_free"]["masked_share"]["value"] == 0
+    assert set(report["lgg"]) == {"composite", *LGG_CHANNELS}
+    assert report["lgg"]["flair"]["roc_auc"]["value"] == 1
+
+    write(report, tmp_path / "metrics.json")
+    text = (tmp_path / "metrics.json").read_text()
+    assert str(tiny_data.root) not in text
+    assert ".tif" not in text
+    again = evaluate(engine, tiny_data.root, command="python -m train evaluate", **data)
+    write(again, tmp_path / "again.json")
+    one, two = (json.loads((tmp_path / f).read_text()) for f in ("metrics.json", "again.json"))
+    assert one.pop("created") <= two.pop("created")
+    assert one == two
+
+
+@pytest.mark.parametrize("split", ["train", "guard", "nonsense"])
+def test_figures_are_never_reported_on_what_was_fitted(engine, tiny_data, split):
+    with pytest.raises(DataError, match="test or val"):
+        evaluate(engine, tiny_data.root, split)
+
+
+def test_absent_figures_are_null(tmp_path):
+    write({"a": math.nan, "b": [np.float64(0.5), 1]}, tmp_path / "m.json")
+    assert json.loads((tmp_path / "m.json").read_text()) == {"a": None, "b": [0.5, 1]}
+
+
+def test_a_channel_alone_is_a_gray_scan(tiny_data):
+    samples = tiny_data.lgg[:2]
+    scans = load_scans(samples, tiny_data.root, channel=1)
+    assert np.ptp(scans.images.astype(int), axis=3).max() == 0
+    assert np.ptp(load_scans(samples, tiny_data.root).images.astype(int), axis=3).max() > 0
+    assert scans.has_mask.all()
+
+
+def test_mirroring_turns_the_picture_once(tiny_data):
+    from train.data.layouts import read_scan
+
+    scan = read_scan(tiny_data.lgg[1], tiny_data.root)
+    assert np.array_equal(mirror(scan).pixels[:, ::-1], scan.pixels)
+    assert np.array_equal(mirror(mirror(scan)).pixels, scan.pixels)
