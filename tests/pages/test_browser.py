@@ -101,6 +101,7 @@ def test_scans_are_uploaded_and_answered(server, browser, theme):
     page.goto(address)
     page.get_by_role("heading", name="Analyse scans").wait_for()
     assert page.get_by_text("not a medical device").is_visible()
+    page.locator("[data-testid=stFileUploaderDropzone]").wait_for()
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{kind}-{theme}-empty.png")
 
@@ -143,6 +144,12 @@ def test_scans_are_uploaded_and_answered(server, browser, theme):
     page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
     page.wait_for_timeout(700)
     page.screenshot(path=SCREENSHOTS / f"{kind}-{theme}.png")
+    page.get_by_role("heading", name="plain.png").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    page.screenshot(path=SCREENSHOTS / f"{kind}-{theme}-scrolled.png")
+    disclaimer = page.get_by_text("not a medical device").bounding_box()
+    assert disclaimer is not None
+    assert 0 <= disclaimer["y"] < 200, "the disclaimer scrolled away"
     page.set_viewport_size({"width": 1280, "height": 2000})
     page.wait_for_timeout(1200)
     page.screenshot(path=SCREENSHOTS / f"{kind}-{theme}-tall.png")
