@@ -33,9 +33,12 @@ _SIGNATURES = (
     b"RIFF",
 )
 _PNG_DEPTH = 24  # position of the bit depth in a PNG's header
+_PNG_SAMPLES = {2: 3, 4: 2, 6: 4}  # samples per pixel by colour type; else 1
+_DEFLATE_RATIO = 1032  # deflate cannot pack more bytes than this into one
 _ORIENTATION_TAG = 0x0112
-_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANAR = 258, 262, 284
+_TIFF_BITS, _TIFF_COMPRESSION, _TIFF_PHOTOMETRIC, _TIFF_PLANAR = 258, 259, 262, 284
 _TIFF_EXTRA_SAMPLES, _TIFF_SAMPLE_FORMAT = 338, 339
+_SUBSAMPLED = 6  # YCbCr, whose pixels may share colours
 _UNASSOCIATED = 2  # a TIFF's alpha that the colours are not yet multiplied with
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # A gray scan saved in colour may carry a few coloured marks (arrows, a frame). Channels must differ
@@ -86,7 +89,7 @@ def _read(data: bytes) -> tuple[FloatArray, int, str]:
         warnings.simplefilter("ignore")
         try:
             with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                _check_header(image)
+                _check_header(image, data)
                 pixels, bits, orientation = _read_pixels(image, data)
                 source_format = image.format or "unknown"
         except (InputError, MemoryError):
@@ -98,14 +101,18 @@ def _read(data: bytes) -> tuple[FloatArray, int, str]:
         except Exception as error:
             # Damaged files make Pillow's readers raise nearly everything: OSError, SyntaxError,
             # ValueError, KeyError, TypeError, struct.error, zlib.error: no list is complete.
-            raise InputError(
-                "The picture is damaged or incomplete and cannot be read to its end. "
-                "Please export or transfer it again."
-            ) from error
-    pixels = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
+            raise _damaged() from error
     if bits > 16:
+        pixels = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
         pixels = np.clip(pixels, -_LARGEST_VALUE, _LARGEST_VALUE)
     return np.ascontiguousarray(_orient(pixels, orientation)), bits, source_format
+
+
+def _damaged() -> InputError:
+    return InputError(
+        "The picture is damaged or incomplete and cannot be read to its end. "
+        "Please export or transfer it again."
+    )
 
 
 def _too_large() -> InputError:
@@ -127,18 +134,35 @@ def _unrecognised(data: bytes) -> InputError:
     )
 
 
-def _check_header(image: Image.Image) -> None:
+def _check_header(image: Image.Image, data: bytes) -> None:
     """Refuse what the header alone rules out, before any pixel is decoded."""
     width, height = image.size
     if width == 0 or height == 0:
         raise InputError("The picture has no pixels (its width or height is zero).")
     if width * height > MAX_PIXELS:
         raise _too_large()
+    if width * height * _least_bits(image, data) // 8 > len(data):
+        raise _damaged()
     # Not n_frames: to count a TIFF's pages takes time that grows with their square.
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise InputError(
             "The file holds several pages. Please export each slice as a picture of its own."
         )
+
+
+def _least_bits(image: Image.Image, data: bytes) -> float:
+    """The fewest bits of file that a pixel of this picture takes; 0 where there is no telling.
+
+    Pillow fills the pixels that a PNG or TIFF lacks with black: a few damaged bytes in the header
+    of a small file would give a hundred black megapixels.
+    """
+    if image.format == "PNG":
+        depth, colour = data[_PNG_DEPTH : _PNG_DEPTH + 2]
+        return depth * _PNG_SAMPLES.get(colour, 1) / _DEFLATE_RATIO
+    plain = _tiff_tag(image, _TIFF_COMPRESSION, 0) == 1
+    if plain and _tiff_tag(image, _TIFF_PHOTOMETRIC, 1) != _SUBSAMPLED:
+        return _tiff_tag(image, _TIFF_BITS, 1)
+    return 0
 
 
 def _read_pixels(image: Image.Image, data: bytes) -> tuple[FloatArray, int, int]:
@@ -199,7 +223,8 @@ def _read_deep_colour(image: Image.Image, data: bytes) -> FloatArray:
     """Pixels (height, width, 3) of a 16-bit colour PNG or TIFF."""
     array = None
     if _tiff_tag(image, _TIFF_PLANAR, 1) == 1:  # OpenCV mixes the colours of separate planes up
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        plain = _essential_chunks(data) if image.format == "PNG" else data
+        array = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype != np.uint16 or array.ndim != 3:
         raise InputError(
             "The picture stores its 16-bit colours in a way that the program does not read. "
@@ -211,6 +236,17 @@ def _read_deep_colour(image: Image.Image, data: bytes) -> FloatArray:
     if array.shape[2] == 4 and extra == _UNASSOCIATED and array[..., 3].any():
         colour *= array[..., 3:].astype(np.float32) / 65535.0
     return colour
+
+
+def _essential_chunks(data: bytes) -> bytes:
+    """A PNG without what OpenCV need not read: it would reserve gigabytes for a damaged length."""
+    kept, at = [data[:8]], 8
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if end <= len(data) and data[at + 4 : at + 8] in (b"IHDR", b"tRNS", b"IDAT"):
+            kept.append(data[at:end])
+        at = end
+    return b"".join(kept) + b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def _orient(pixels: FloatArray, orientation: int) -> FloatArray:
@@ -228,14 +264,16 @@ def _orient(pixels: FloatArray, orientation: int) -> FloatArray:
 def _channels_differ(pixels: FloatArray) -> bool:
     if pixels.shape[2] == 1:
         return False
-    spread = pixels.max(axis=2) - pixels.min(axis=2)
-    darkest = float(pixels.min())
-    value_range = float(pixels.max()) - darkest
-    if value_range <= 0:
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    highest = np.maximum(np.maximum(red, green), blue)
+    lowest = np.minimum(np.minimum(red, green), blue)
+    darkest = float(lowest.min())
+    least = _COMPOSITE_SPREAD * (float(highest.max()) - darkest)
+    if least <= 0:
         return False
     # Only lit pixels count, so that a wide black border does not outvote the head.
-    lit = (pixels.max(axis=2) - darkest) > _COMPOSITE_SPREAD * value_range
+    lit = (highest - darkest) > least
     if not lit.any():
         return False
-    share = float((spread[lit] > _COMPOSITE_SPREAD * value_range).mean())
+    share = float(((highest - lowest)[lit] > least).mean())
     return share > _COMPOSITE_SHARE
