@@ -65,13 +65,10 @@ def classifier(
     """Train the four-class classifier, or a teacher for it."""
     from train import runs
 
-    teacher_side = 160
-    if teacher:
-        teacher_side = RunConfig.load(Path(teacher) / "config.json").stage_list()[-1][1]
     config = RunConfig(
         task="classifier", arch=arch, init=init, stages=stages, epoch_size=epoch_size,
         batch_size=batch_size, learning_rate=learning_rate, ema=ema, teacher=teacher,
-        teacher_side=teacher_side, teacher_weight=teacher_weight, precision=precision, seed=seed,
+        teacher_weight=teacher_weight, precision=precision, seed=seed,
     )  # fmt: skip
     _guarded(lambda: runs.train(config, data_root(), cache, run, resume))
 

@@ -23,7 +23,6 @@ class RunConfig:
         label_smoothing: of the cross entropy.
         ema: decay of the averaged weights, which are the ones kept.
         teacher: run folder of a trained teacher, or empty.
-        teacher_side: input side the teacher was trained at.
         teacher_weight: share of the distillation loss, 0 to 1.
         teacher_temperature: of the distillation.
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
@@ -41,7 +40,6 @@ class RunConfig:
     label_smoothing: float = 0.05
     ema: float = 0.995
     teacher: str = ""
-    teacher_side: int = 160
     teacher_weight: float = 0.6
     teacher_temperature: float = 2.0
     precision: str = "auto"

@@ -94,11 +94,13 @@ def fit(model: nn.Module, task: Task, config: RunConfig, folder: Path, resume: b
         resume: go on from the folder's checkpoint, if it has one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    config.save(folder / "config.json")
+    _keep_config(config, folder, resume)
     torch.manual_seed(config.seed)
     model = model.to(device(), memory_format=torch.channels_last)
     averaged = Averaged(model, config.ema)
     optimizer = _optimizer(model, config)
+    # Float16 needs its gradients scaled; elsewhere the scaler does nothing.
+    scaler = torch.amp.GradScaler(device().type, enabled=config.precision == "fp16")
     checkpoint = folder / "checkpoint.pt"
     first = 0
     if resume and checkpoint.exists():
@@ -106,12 +108,12 @@ def fit(model: nn.Module, task: Task, config: RunConfig, folder: Path, resume: b
         model.load_state_dict(state["model"])
         averaged.model.load_state_dict(state["averaged"])
         optimizer.load_state_dict(state["optimizer"])
+        scaler.load_state_dict(state["scaler"])
         first = state["epoch"] + 1
+        _drop_rows(folder / "log.csv", first)
         log.info("resuming after epoch %d", first)
 
     context = autocast(config.precision)
-    # Float16 needs its gradients scaled; elsewhere the scaler does nothing.
-    scaler = torch.amp.GradScaler(device().type, enabled=config.precision == "fp16")
     steps = math.ceil(config.epoch_size / config.batch_size)
     for epoch in range(first, config.epochs):
         side, started, losses = config.side_at(epoch), time.monotonic(), []
@@ -149,14 +151,35 @@ def fit(model: nn.Module, task: Task, config: RunConfig, folder: Path, resume: b
                 "model": model.state_dict(),
                 "averaged": averaged.model.state_dict(),
                 "optimizer": optimizer.state_dict(),
+                "scaler": scaler.state_dict(),
                 "epoch": epoch,
             },
             part,
         )
         part.replace(checkpoint)
     tensors = {k: v.contiguous().cpu() for k, v in averaged.model.state_dict().items()}
-    save_file(tensors, folder / "weights.safetensors")
+    # Whoever sees the file may take the run for finished, so it appears whole.
+    save_file(tensors, folder / "weights.part")
+    (folder / "weights.part").replace(folder / "weights.safetensors")
     return averaged.model
+
+
+def _keep_config(config: RunConfig, folder: Path, resume: bool) -> None:
+    """Record the configuration; a run that is resumed must go on with the one it began with."""
+    path = folder / "config.json"
+    if resume and (folder / "checkpoint.pt").exists() and RunConfig.load(path) != config:
+        raise ValueError(
+            f"{path} holds other options than the ones given. Resume with its options, or give "
+            "another run folder."
+        )
+    config.save(path)
+
+
+def _drop_rows(path: Path, first: int) -> None:
+    """Drop the log's rows of epochs that will run again (killed between log and checkpoint)."""
+    if path.exists():
+        header, *rows = path.read_text().splitlines(keepends=True)
+        path.write_text(header + "".join(r for r in rows if int(r.split(",")[0]) <= first))
 
 
 def _optimizer(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:

@@ -16,6 +16,7 @@ from train.data.splits import FOUR_CLASS_LIST, LGG_LIST, read_list
 from train.loop import Task, device, fit
 from train.models.registry import create_model
 from train.tasks import ClassifierTask, SegmenterTask
+from train.teacher import load_teacher
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +27,6 @@ def load_packs(root: Path, cache: Path) -> tuple[Pack, Pack]:
         load_pack(read_list(FOUR_CLASS_LIST), root, cache, channels=1),
         load_pack(read_list(LGG_LIST), root, cache, channels=3),
     )
-
-
-def load_teacher(folder: Path) -> nn.Module:
-    """The trained network of a run folder, frozen."""
-    config = RunConfig.load(folder / "config.json")
-    model = create_model(config.arch, str(folder / "weights.safetensors"))
-    model = model.to(device(), memory_format=torch.channels_last)
-    return model.eval().requires_grad_(False)
 
 
 def train(config: RunConfig, root: Path, cache: Path, folder: Path, resume: bool) -> nn.Module:

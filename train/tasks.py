@@ -16,6 +16,7 @@ from train.data.sampling import Draw, Draws
 from train.evaluation.views import mask_probabilities, one_per_group, probabilities
 from train.losses import distillation, segmentation
 from train.metrics import balanced_accuracy, dice, rank_auc
+from train.teacher import Teacher
 
 NO_TUMOR = CLASSES.index("no_tumor")
 
@@ -39,7 +40,7 @@ class ClassifierTask:
     """Four classes, from labels and, where there is one, from a teacher."""
 
     def __init__(
-        self, config: RunConfig, four_class: Pack, lgg: Pack, teacher: nn.Module | None = None
+        self, config: RunConfig, four_class: Pack, lgg: Pack, teacher: Teacher | None = None
     ) -> None:
         self.config, self.teacher = config, teacher
         self._staged = _StagedDraws(four_class, lgg)
@@ -60,12 +61,7 @@ class ClassifierTask:
         images = standardise(images).contiguous(memory_format=torch.channels_last)
         wanted = None
         if self.teacher is not None:
-            side = self.config.teacher_side
-            with torch.no_grad():
-                seen = torch.nn.functional.interpolate(
-                    images, size=(side, side), mode="bilinear", antialias=True
-                )
-                wanted = self.teacher(seen).float()
+            wanted = self.teacher(images)
         return distillation(
             model(images).float(),
             labels,

@@ -54,8 +54,12 @@ class Pack:
         """The same pack at another resolution, in memory."""
         if side == self.side:
             return self
-        images = np.stack([_keep_axis(resize_square(i, side)) for i in self.images])
-        masks = np.stack([_binary(resize_square(m, side)) for m in self.masks])
+        count, channels = len(self.samples), self.images.shape[3]
+        images = np.empty((count, side, side, channels), np.uint8)
+        masks = np.empty((count, side, side), np.uint8)
+        for i in range(count):
+            images[i] = _keep_axis(resize_square(self.images[i], side))
+            masks[i] = _binary(resize_square(self.masks[i], side))
         return Pack(self.samples, images, masks, self.has_mask)
 
     def subset(self, keep: np.ndarray) -> Pack:
