@@ -237,7 +237,8 @@ def _provenance(*runs: Path) -> Provenance:
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    commands = [(run / "command.txt").read_text().strip() for run in runs]
+    teachers = [Path(t) for run in runs if (t := RunConfig.load(run / "config.json").teacher)]
+    commands = [(run / "command.txt").read_text().strip() for run in (*teachers, *runs)]
     commands.append(shlex.join(["python", "-m", "train", *sys.argv[1:]]))
     return Provenance(
         data="figshare (Cheng 2017), TCGA-LGG (Buda 2019), sartaj, nickparvar, Br35H",
