@@ -1,7 +1,8 @@
 """The plain way to do what the engine does: what a notebook would write.
 
-One picture at a time: an eager float32 forward of ResNet50, the ``grad-cam`` package's GradCAM on
-it, an eager float32 forward of the ResUNet. Preprocessing and the way back to the picture's
+One picture at a time: an eager float32 forward of ResNet50 (and one of the mirror image where the
+manifest averages the two), the ``grad-cam`` package's GradCAM on it, an eager float32 forward of
+the ResUNet. Preprocessing and the way back to the picture's
 coordinates are the engine's own, so that only the networks' part differs.
 """
 
@@ -54,6 +55,8 @@ class PlainPipeline:
         small = _tensor(resize_square(prepared.image, self.manifest.classifier.input_side))
         with torch.no_grad():
             logits = self.classifier(small)
+            if self.manifest.classifier.mirrored:
+                logits = (logits + self.classifier(small.flip(3))) / 2
             temperature = self.manifest.calibration.temperature
             probabilities = torch.softmax(logits / temperature, dim=1)[0].numpy()
         target = ClassifierOutputTarget(int(probabilities.argmax()))

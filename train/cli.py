@@ -106,6 +106,12 @@ def export(
         Path("runs/segmenter")
     ),
     out: Annotated[Path, typer.Option(help="The weights folder.")] = Path("weights"),
+    classifier_side: Annotated[
+        int, typer.Option(help="Input side of the classifier; 0: of its last stage.")
+    ] = 0,
+    mirrored: Annotated[
+        bool, typer.Option(help="Average the classifier over a picture and its mirror image.")
+    ] = True,
     cache: Cache = DEFAULT_CACHE,
 ) -> None:
     """Write weights/: safetensors, inference graphs, what is fitted on val, and the manifest."""
@@ -114,7 +120,8 @@ def export(
         from train import runs
         from train.export import export as write
 
-        write(classifier_run, segmenter_run, *runs.load_packs(data_root(), cache), out)
+        packs = runs.load_packs(data_root(), cache)
+        write(classifier_run, segmenter_run, *packs, out, classifier_side, mirrored)
 
     _guarded(action)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from core.inference.weights import (
     MANIFEST_FORMAT,
     BoundFile,
     Calibration,
+    ClassifierEntry,
     Graph,
     Manifest,
     NetworkEntry,
@@ -55,7 +57,13 @@ LICENCE = (
 
 
 def export(
-    classifier_run: Path, segmenter_run: Path, four_class: Pack, lgg: Pack, out: Path
+    classifier_run: Path,
+    segmenter_run: Path,
+    four_class: Pack,
+    lgg: Pack,
+    out: Path,
+    side: int = 0,
+    mirrored: bool = True,
 ) -> Manifest:
     """Write the weights folder and return its manifest.
 
@@ -65,10 +73,16 @@ def export(
         four_class: gray pack of the four-class sets.
         lgg: composite pack of the LGG slices.
         out: the weights folder, made if absent; its files are replaced.
+        side: input side of the classifier; 0 takes its last training stage's.
+        mirrored: whether the classifier averages each picture with its mirror image.
     """
     out.mkdir(parents=True, exist_ok=True)
-    classifier = _network(classifier_run, "classifier", out)
-    segmenter = _network(segmenter_run, "segmenter", out)
+    classifier = ClassifierEntry(
+        **_network(classifier_run, "classifier", out, side, mirrored), mirrored=mirrored
+    )
+    segmenter = SegmenterEntry(
+        **_network(segmenter_run, "segmenter", out), threshold=0.5, min_area_fraction=0.0
+    )
     draft = _manifest(
         classifier,
         segmenter,
@@ -124,8 +138,10 @@ def export(
     return manifest
 
 
-def _network(run: Path, name: str, out: Path) -> SegmenterEntry:
-    """Write one network's safetensors (half precision) and its graph."""
+def _network(
+    run: Path, name: str, out: Path, side: int = 0, mirrored: bool = False
+) -> dict[str, Any]:
+    """Write one network's safetensors (half precision) and its graph; the entry's fields."""
     import openvino
 
     config = RunConfig.load(run / "config.json")
@@ -140,20 +156,21 @@ def _network(run: Path, name: str, out: Path) -> SegmenterEntry:
         {k: v.float() if v.is_floating_point() else v for k, v in halves.items()}
     )
     served: nn.Module = (
-        ServedClassifier(network) if name == "classifier" else ServedSegmenter(network)
-    )  # type: ignore[arg-type]
-    side = config.stage_list()[-1][1]
+        ServedClassifier(network, mirrored)  # type: ignore[arg-type]
+        if name == "classifier"
+        else ServedSegmenter(network)  # type: ignore[arg-type]
+    )
+    side = side or config.stage_list()[-1][1]
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
     graph = openvino.convert_model(served.eval(), example_input=example, input=[-1, side, side, 3])
     openvino.save_model(graph, out / f"{name}.xml", compress_to_fp16=True)
-    return SegmenterEntry(
+    entry = NetworkEntry(
         weights=_bound(out / f"{name}.safetensors"),
         graph=Graph(structure=_bound(out / f"{name}.xml"), constants=_bound(out / f"{name}.bin")),
         architecture=config.arch,
         input_side=side,
-        threshold=0.5,
-        min_area_fraction=0.0,
     )
+    return entry.model_dump()
 
 
 def _bound(path: Path) -> BoundFile:
@@ -250,7 +267,7 @@ def _provenance(*runs: Path) -> Provenance:
 
 
 def _manifest(
-    classifier: SegmenterEntry,
+    classifier: ClassifierEntry,
     segmenter: SegmenterEntry,
     calibration: Calibration,
     ood: OutOfDistribution,
@@ -262,14 +279,13 @@ def _manifest(
         "".join(e.weights.sha256 for e in (classifier, segmenter)).encode()
         + f"{calibration}{ood}{segmenter.threshold}{segmenter.min_area_fraction}".encode()
     ).hexdigest()
-    plain = classifier.model_dump(exclude={"threshold", "min_area_fraction"})
     return Manifest(
         format=MANIFEST_FORMAT,
         model_version=f"{now:%Y.%m.%d}-{identity[:8]}",
         created=now.isoformat(timespec="seconds"),
         classes=list(CLASSES),
         preprocessing_version=PREPROCESSING_VERSION,
-        classifier=NetworkEntry(**plain),
+        classifier=classifier,
         segmenter=segmenter,
         calibration=calibration,
         ood=ood,

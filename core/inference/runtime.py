@@ -154,7 +154,9 @@ class TorchRuntime:
         body = load_network(ResNet50Classifier(), folder, manifest.classifier)
         mask = load_network(ResUNet(), folder, manifest.segmenter)
         last = torch.channels_last
-        self._classifier = ServedClassifier(body).eval().to(memory_format=last)  # type: ignore[arg-type]
+        self._classifier = (
+            ServedClassifier(body, manifest.classifier.mirrored).eval().to(memory_format=last)
+        )  # type: ignore[arg-type]
         self._segmenter = ServedSegmenter(mask).eval().to(memory_format=last)  # type: ignore[arg-type]
 
     def classify(self, images: UInt8Array) -> ClassifierOutput:

@@ -52,6 +52,12 @@ class NetworkEntry(_Strict):
     input_side: int
 
 
+class ClassifierEntry(NetworkEntry):
+    """The classifier; ``mirrored`` if each picture is averaged with its mirror image."""
+
+    mirrored: bool
+
+
 class SegmenterEntry(NetworkEntry):
     """The segmenter, with its decision rule fitted on ``val``.
 
@@ -98,7 +104,7 @@ class Manifest(_Strict):
     created: str
     classes: list[str]
     preprocessing_version: str
-    classifier: NetworkEntry
+    classifier: ClassifierEntry
     segmenter: SegmenterEntry
     calibration: Calibration
     ood: OutOfDistribution

@@ -30,21 +30,35 @@ class _Standardised(nn.Module):
 
 
 class ServedClassifier(_Standardised):
-    """Logits, pooled features and the Grad-CAM map of every class, from one forward pass."""
+    """Logits, pooled features and the Grad-CAM map of every class, from one forward pass.
 
-    def __init__(self, network: ResNet50Classifier) -> None:
+    Args:
+        network: the classifier.
+        mirrored: whether each picture goes through together with its mirror image and the two are
+            averaged, so that a scan and its mirror image get the same answer.
+    """
+
+    def __init__(self, network: ResNet50Classifier, mirrored: bool) -> None:
         super().__init__()
         self.network = network
+        self.mirrored = mirrored
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (n, classes), features (n, 2048), maps (n, classes, side/32, side/32).
 
         A class's map is the sum of the feature maps, weighted by the head's weights of that class:
         with global average pooling before one linear layer these weights are, up to the factor
-        1 / (height * width), the gradients that Grad-CAM averages.
+        1 / (height * width), the gradients that Grad-CAM averages. The maps are those of the
+        picture as it came, also where its mirror image has a say in logits and features.
         """
-        maps = self.network.forward_features(self.standardise(images))
+        pictures = self.standardise(images)
+        if self.mirrored:
+            pictures = torch.stack((pictures, pictures.flip(3)), dim=1).flatten(0, 1)
+        maps = self.network.forward_features(pictures)
         features = torch.mean(maps, dim=(2, 3))
+        if self.mirrored:
+            features = features.unflatten(0, (-1, 2)).mean(dim=1)
+            maps = maps.unflatten(0, (-1, 2))[:, 0]
         head = self.network.body.fc
         class_maps = nn.functional.conv2d(maps, head.weight[:, :, None, None])
         return head(features), features, class_maps
