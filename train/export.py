@@ -44,7 +44,7 @@ from train.models.registry import create_model
 
 log = logging.getLogger(__name__)
 
-LEADING_DIRECTIONS = 96
+LEADING_DIRECTIONS = 16
 # Share of val's tumour scans that the decision threshold keeps.
 LEAST_SENSITIVITY = 0.98
 # Share of val's scans that the out-of-distribution threshold accepts.
@@ -221,7 +221,7 @@ def _feature_model(
         parameters=_bound(out / "ood.safetensors"),
         threshold=threshold,
         method=(
-            "Mahalanobis distance per dimension of the unit-length pooled features under "
+            "Mahalanobis distance per dimension of the square roots of the pooled features under "
             f"probabilistic PCA with {LEADING_DIRECTIONS} directions"
         ),
         fitted_on=f"train; the threshold accepts {ACCEPTED_SHARE:.0%} of val's scans",

@@ -3,6 +3,11 @@
 The features of the training scans are described by probabilistic PCA (Tipping, Bishop 1999): a
 Gaussian with full variance in its leading directions and one common variance in all others. The
 score is the Mahalanobis distance under it, per dimension, so that training scans lie near 1.
+
+The square root of the features (rectified, hence not negative) is taken first: it steadies their
+variance, and unlike unit length it keeps how strongly the network responds at all. Measured on the
+first weights, against natural pictures, patterns, noise and blanks, at a threshold that accepts 99 %
+of val: 95 % of them rejected, unit length 92 %, k nearest neighbours 79 %, energy none.
 """
 
 from __future__ import annotations
@@ -32,8 +37,8 @@ class FeatureModel:
 
     @staticmethod
     def fit(features: FloatArray, leading: int) -> FeatureModel:
-        """Fit to features (n, dimensions), each row brought to unit length first."""
-        rows = _unit(features).astype(np.float64)
+        """Fit to features (n, dimensions), not negative."""
+        rows = _rooted(features).astype(np.float64)
         mean = rows.mean(axis=0)
         _, singular, transposed = np.linalg.svd(rows - mean, full_matrices=False)
         variance = singular**2 / (len(rows) - 1)
@@ -43,12 +48,12 @@ class FeatureModel:
 
     def score(self, features: FloatArray) -> FloatArray:
         """Out-of-distribution score of features (n, dimensions), shape (n,); higher is stranger."""
-        centred = _unit(features) - self.mean
+        centred = _rooted(features) - self.mean
         inside = centred @ self.components
         outside = np.maximum((centred**2).sum(axis=1) - (inside**2).sum(axis=1), 0)
         distance = (inside**2 / self.variances).sum(axis=1) + outside / self.residual_variance
         return np.sqrt(distance / len(self.mean)).astype(np.float32)
 
 
-def _unit(features: FloatArray) -> FloatArray:
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-6)
+def _rooted(features: FloatArray) -> FloatArray:
+    return np.sqrt(np.maximum(features, 0))
