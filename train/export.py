@@ -206,8 +206,8 @@ def _feature_model(
     """Fit the feature model on ``train``, its threshold on ``val``; also the accepted share."""
 
     def features(split: str) -> np.ndarray:
-        # LGG's neighbouring slices are alike; every fourth stands for the others.
-        slices = lgg.subset(lgg.positions(split)[::4])
+        # LGG's neighbouring slices are alike; every eighth stands for the others.
+        slices = lgg.subset(lgg.positions(split)[::8])
         parts = [classify(runtime, one_per_group(four_class, split)).features]
         parts += [classify(runtime, slices, channel).features for channel in (-1, 0, 1, 2)]
         return np.concatenate(parts)
