@@ -137,12 +137,15 @@ def evaluate(
 
     def action() -> None:
         from core.inference import Engine
+        from train.card import write_card
         from train.evaluation import evaluate as evaluation
 
         root = data_root()
         command = f"python -m train evaluate --weights {weights.name} --split {split}"
         report = evaluation.evaluate(Engine.load(weights, runtime), root, split, command)
         evaluation.write(report, out)
+        if split == "test" and out.parent == weights:
+            write_card(weights)
 
     _guarded(action)
 
