@@ -91,9 +91,7 @@ def _differences(
         probability = max(probability, float(np.abs(found - theirs.probabilities).max()))
         mask = mine.mask > 0
         both = int(mask.sum()) + int(theirs.mask.sum())
-        # The engine drops specks by the manifest's rule; the plain way keeps them. Only scans in
-        # which both draw something say how well the networks agree.
-        if mask.any() and theirs.mask.any():
+        if both:
             dice = min(dice, 2 * int((mask & theirs.mask).sum()) / both)
         if theirs.heat_map.std() > 0 and mine.heat_map.std() > 0:
             pair = np.corrcoef(mine.heat_map.ravel(), theirs.heat_map.ravel())

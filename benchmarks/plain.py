@@ -2,7 +2,7 @@
 
 One picture at a time: an eager float32 forward of ResNet50 (and one of the mirror image where the
 manifest averages the two), the ``grad-cam`` package's GradCAM on it, an eager float32 forward of
-the ResUNet. Preprocessing and the way back to the picture's
+the ResUNet. Preprocessing, the mask's rule and the way back to the picture's
 coordinates are the engine's own, so that only the networks' part differs.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from core.imaging import map_to_source, prepare, resize_square
+from core.inference.masks import mask_in_source, square_mask
 from core.inference.networks import ResNet50Classifier, ResUNet
 from core.inference.networks.torchvision_compat import import_torchvision
 from core.inference.weights import load_manifest, load_network
@@ -64,10 +65,11 @@ class PlainPipeline:
         large = _tensor(resize_square(prepared.image, self.manifest.segmenter.input_side))
         with torch.no_grad():
             tumour = torch.sigmoid(self.segmenter(large))[0, 0].numpy()
-        in_source = map_to_source(tumour, prepared.geometry)
+        rule = self.manifest.segmenter
+        mask = mask_in_source(tumour, square_mask(tumour, prepared.head, rule), prepared, rule)
         return PlainResult(
             probabilities,
-            in_source >= self.manifest.segmenter.threshold,
+            mask > 0,
             map_to_source(heat, prepared.geometry),
         )
 

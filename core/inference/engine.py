@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from core.errors import WeightsError
 from core.imaging import map_to_source, prepare
 from core.inference.calibration import calibrated
 from core.inference.gradcam import heat_map
+from core.inference.masks import mask_in_source, square_mask
 from core.inference.ood import FeatureModel
 from core.inference.runtime import ClassifierOutput, Runtime, load_runtime
 from core.inference.weights import Manifest, load_arrays, load_manifest
@@ -68,25 +68,8 @@ class Engine:
         return self._feature_model.score(output.features)
 
     def square_mask(self, probability: FloatArray, head: BoolArray) -> UInt8Array:
-        """The mask in the network's square.
-
-        Args:
-            probability: float32 (s, s), the segmenter's output.
-            head: bool (side, side), the head's outline.
-
-        Returns:
-            uint8 (side, side), 0 or 255: the pixels at or over the threshold, less connected parts
-            smaller than the manifest's share of the head.
-        """
-        side = head.shape[0]
-        if probability.shape[0] != side:
-            probability = cv2.resize(probability, (side, side), interpolation=cv2.INTER_LINEAR)
-        above = (probability >= self.manifest.segmenter.threshold).astype(np.uint8)
-        smallest = self.manifest.segmenter.min_area_fraction * max(1, int(head.sum()))
-        count, parts, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
-        keep = np.zeros(count, np.uint8)
-        keep[1:] = np.where(stats[1:, cv2.CC_STAT_AREA] >= smallest, 255, 0)
-        return keep[parts]
+        """The mask in the network's square by the manifest's rule, see ``masks.square_mask``."""
+        return square_mask(probability, head, self.manifest.segmenter)
 
     def analyse(
         self, scans: Sequence[Scan], heat_map_class: TumourClass | None = None
@@ -139,9 +122,9 @@ class Engine:
         predicted = CLASSES[int(probabilities.argmax())]
         explained = heat_map_class or predicted
         heat = heat_map(class_maps[CLASSES.index(explained)], prepared.geometry.side)
-        square_mask = self.square_mask(mask_probability, prepared.head)
+        in_square = self.square_mask(mask_probability, prepared.head)
         head_area = max(1, int(prepared.head.sum()))
-        mask = self._mask_in_source(mask_probability, square_mask, prepared)
+        mask = mask_in_source(mask_probability, in_square, prepared, self.manifest.segmenter)
         heat_in_source = map_to_source(heat, prepared.geometry)
         return Analysis(
             probabilities=by_class,
@@ -149,7 +132,7 @@ class Engine:
             tumour_probability=tumour,
             suspected=tumour >= self.manifest.calibration.decision_threshold,
             mask=mask,
-            mask_area_fraction=min(1.0, int((square_mask > 0).sum()) / head_area),
+            mask_area_fraction=min(1.0, int((in_square > 0).sum()) / head_area),
             heat_map=heat_in_source,
             heat_map_class=explained,
             ood_score=strangeness,
@@ -158,19 +141,3 @@ class Engine:
             model_version=self.model_version,
             elapsed_ms=shared_ms + (time.perf_counter() - started) * 1000,
         )
-
-    def _mask_in_source(
-        self, probability: FloatArray, square_mask: UInt8Array, prepared: PreparedScan
-    ) -> UInt8Array:
-        """Threshold at the uploaded picture's resolution: large pictures get smooth edges."""
-        size = prepared.geometry.source_size
-        if not square_mask.any():
-            return np.zeros(size, np.uint8)
-        side = prepared.geometry.side
-        if probability.shape[0] != side:
-            probability = cv2.resize(probability, (side, side), interpolation=cv2.INTER_LINEAR)
-        # Parts that the square's rule dropped stay dropped; a rim keeps the slope of kept edges.
-        rim = cv2.dilate(square_mask, np.ones((3, 3), np.uint8)) > 0
-        kept = np.where(rim, probability, 0).astype(np.float32)
-        in_source = map_to_source(kept, prepared.geometry)
-        return np.where(in_source >= self.manifest.segmenter.threshold, 255, 0).astype(np.uint8)
