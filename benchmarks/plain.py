@@ -17,12 +17,13 @@ import torch
 from core.imaging import map_to_source, prepare, resize_square
 from core.inference.masks import mask_in_source, square_mask
 from core.inference.networks import ResNet50Classifier, ResUNet
+from core.inference.networks.served import IMAGENET_MEAN, IMAGENET_STD
 from core.inference.networks.torchvision_compat import import_torchvision
 from core.inference.weights import load_manifest, load_network
 from core.types import Scan
 
-_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
-_STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+_MEAN = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
+_STD = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""``weights/MODEL_CARD.md``, written from the manifest and metrics.json: no figure is typed."""
+"""``weights/MODEL_CARD.md``, from the manifest and metrics.json; no figure on `test` is typed."""
 
 # ruff: noqa: E501 - the text below is Markdown, with fields longer than what stands for them.
 
@@ -61,8 +61,8 @@ One vote per distinct scan; 95 % bootstrap intervals in brackets. `python -m tra
 ## Limits
 
 - Both networks were trained from scratch on two CPU cores, the ResNet50 in about an hour, the ResUNet
-  in 12 minutes. That is what holds back the figures below the project's aims (balanced accuracy 0.92,
-  LGG Dice 0.75, figshare Dice 0.65): both were still getting better on `val` when time ran out.
+  in 14 minutes. That is, we believe, what holds back the figures below the project's aims (balanced accuracy 0.92,
+  LGG Dice 0.75, figshare Dice 0.65): the training loss of both was still falling.
   Masks of small and diffuse lesions are the weakest part: a quarter of figshare's are missed.
 - The ResNet50 learnt from labels and from a fine-tuned EfficientNet-Lite0, whose own balanced accuracy
   on `val` is 0.866. Its run was resumed with other options (to epoch 11: batch 48, peak rate 1.5e-3

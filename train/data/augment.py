@@ -9,8 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from core.inference.networks.served import IMAGENET_MEAN, IMAGENET_STD
 
 
 @dataclass(frozen=True)

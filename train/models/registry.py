@@ -62,9 +62,8 @@ def _efficientnet_lite0() -> nn.Module:
     import timm
 
     model = timm.create_model("tf_efficientnet_lite0", num_classes=len(CLASSES), drop_rate=0.2)
-    # timm draws the head so wide that the first loss is over 7 and its gradients wreck the ImageNet
-    # body within an epoch (measured: 0.845 after 7 epochs, with zeros 0.866 after 6, balanced
-    # accuracy on val).
+    # timm draws the head so wide that the first loss is over 7 and its gradients disturb the
+    # ImageNet body before it can adapt.
     nn.init.zeros_(model.get_classifier().weight)
     nn.init.zeros_(model.get_classifier().bias)
     return model
