@@ -21,6 +21,9 @@ app = typer.Typer(
 
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder: checkpoints, log, weights.")]
 Cache = Annotated[Path, typer.Option(help="Folder for the packed scans (about 2 GB).")]
+Minutes = Annotated[
+    float, typer.Option(min=0, help="End the schedule after this wall time; 0: never.")
+]
 DEFAULT_CACHE = Path(".cache/packs")
 
 
@@ -59,6 +62,7 @@ def classifier(
     teacher_weight: Annotated[float, typer.Option(min=0, max=1)] = 0.6,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
     seed: int = 1,
+    minutes: Minutes = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch.")] = False,
     cache: Cache = DEFAULT_CACHE,
 ) -> None:
@@ -68,7 +72,7 @@ def classifier(
     config = RunConfig(
         task="classifier", arch=arch, init=init, stages=stages, epoch_size=epoch_size,
         batch_size=batch_size, learning_rate=learning_rate, ema=ema, teacher=teacher,
-        teacher_weight=teacher_weight, precision=precision, seed=seed,
+        teacher_weight=teacher_weight, precision=precision, seed=seed, minutes=minutes,
     )  # fmt: skip
     _guarded(lambda: runs.train(config, data_root(), cache, run, resume))
 
@@ -84,6 +88,7 @@ def segmenter(
     ema: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.995,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
     seed: int = 1,
+    minutes: Minutes = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch.")] = False,
     cache: Cache = DEFAULT_CACHE,
 ) -> None:
@@ -93,6 +98,7 @@ def segmenter(
     config = RunConfig(
         task="segmenter", arch="resunet", init=init, stages=stages, epoch_size=epoch_size,
         batch_size=batch_size, learning_rate=learning_rate, ema=ema, precision=precision, seed=seed,
+        minutes=minutes,
     )  # fmt: skip
     _guarded(lambda: runs.train(config, data_root(), cache, run, resume))
 

@@ -27,6 +27,8 @@ class RunConfig:
         teacher_temperature: of the distillation.
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
         seed: of every draw.
+        minutes: wall time after which the schedule has come to its end, whatever the stages say;
+            0 for none. For machines whose speed is not known beforehand.
     """
 
     task: str
@@ -44,6 +46,7 @@ class RunConfig:
     teacher_temperature: float = 2.0
     precision: str = "auto"
     seed: int = 1
+    minutes: float = 0.0
 
     def stage_list(self) -> list[tuple[int, int]]:
         """Pairs of epochs and input side.

@@ -102,20 +102,24 @@ def fit(model: nn.Module, task: Task, config: RunConfig, folder: Path, resume: b
     # Float16 needs its gradients scaled; elsewhere the scaler does nothing.
     scaler = torch.amp.GradScaler(device().type, enabled=config.precision == "fp16")
     checkpoint = folder / "checkpoint.pt"
-    first = 0
+    first, spent = 0, 0.0
     if resume and checkpoint.exists():
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         model.load_state_dict(state["model"])
         averaged.model.load_state_dict(state["averaged"])
         optimizer.load_state_dict(state["optimizer"])
         scaler.load_state_dict(state["scaler"])
-        first = state["epoch"] + 1
+        first, spent = state["epoch"] + 1, state.get("seconds", 0.0)
         _drop_rows(folder / "log.csv", first)
         log.info("resuming after epoch %d", first)
 
     context = autocast(config.precision)
     steps = math.ceil(config.epoch_size / config.batch_size)
+    clock = _Clock(spent, config.minutes)
     for epoch in range(first, config.epochs):
+        if clock.share() >= 1:
+            log.info("the %g minutes are over after epoch %d", config.minutes, epoch)
+            break
         side, started, losses = config.side_at(epoch), time.monotonic(), []
         torch.manual_seed(config.seed * 100_003 + epoch)
         draws = np.random.default_rng([config.seed, epoch])
@@ -124,7 +128,8 @@ def fit(model: nn.Module, task: Task, config: RunConfig, folder: Path, resume: b
         bar = tqdm(task.batches(epoch, draws), total=steps, desc=f"epoch {epoch + 1}", unit="step")
         for index, batch in enumerate(bar):
             step = epoch * steps + index
-            rate = _learning_rate(step, steps * config.epochs, config.learning_rate)
+            share = max(step / (steps * config.epochs), clock.share())
+            rate = _learning_rate(share, config.learning_rate)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             moved = tuple(t.to(device(), non_blocking=True) for t in batch)
@@ -153,6 +158,7 @@ def fit(model: nn.Module, task: Task, config: RunConfig, folder: Path, resume: b
                 "optimizer": optimizer.state_dict(),
                 "scaler": scaler.state_dict(),
                 "epoch": epoch,
+                "seconds": clock.seconds(),
             },
             part,
         )
@@ -192,13 +198,33 @@ def _optimizer(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
-def _learning_rate(step: int, total: int, peak: float) -> float:
-    """Linear warm-up, then a half cosine down to 1 % of the peak."""
-    warm = max(1, int(WARM_UP_SHARE * total))
-    if step < warm:
-        return peak * (step + 1) / warm
-    progress = (step - warm) / max(1, total - warm)
+def _learning_rate(share: float, peak: float) -> float:
+    """Linear warm-up, then a half cosine down to 1 % of the peak.
+
+    Args:
+        share: how much of the run is done, 0 to 1; what lies beyond counts as 1.
+        peak: the highest rate.
+    """
+    if share < WARM_UP_SHARE:
+        return peak * max(0.01, share / WARM_UP_SHARE)
+    progress = min(1.0, (share - WARM_UP_SHARE) / (1 - WARM_UP_SHARE))
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+class _Clock:
+    """The wall time a run has had, over all its resumptions, against what it may have."""
+
+    def __init__(self, spent: float, minutes: float) -> None:
+        self._began = time.monotonic() - spent
+        self._allowed = 60 * minutes
+
+    def seconds(self) -> float:
+        """Wall time so far."""
+        return time.monotonic() - self._began
+
+    def share(self) -> float:
+        """Share of the allowed time that is over; 0 where there is no limit."""
+        return self.seconds() / self._allowed if self._allowed else 0.0
 
 
 def _append(path: Path, row: dict[str, float]) -> None:

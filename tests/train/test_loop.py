@@ -11,7 +11,7 @@ from torch import nn
 from core.inference.networks import ResUNet
 from train.config import RunConfig
 from train.data.pack import load_pack
-from train.loop import fit
+from train.loop import WARM_UP_SHARE, _learning_rate, fit
 from train.tasks import ClassifierTask, SegmenterTask
 
 CONFIGS = {
@@ -119,3 +119,24 @@ def test_a_teacher_is_heard(packs, tmp_path):
 def test_stages_that_do_not_read_are_refused(stages):
     with pytest.raises(ValueError, match="stages must read like"):
         replace(CONFIGS["classifier"], stages=stages).stage_list()
+
+
+def test_a_run_ends_when_its_minutes_are_over(packs, tmp_path):
+    config = replace(CONFIGS["classifier"], stages="500x32", minutes=0.01)
+    run(config, packs, tmp_path)
+    assert 1 <= len(rows(tmp_path)) < 500
+    assert (tmp_path / "weights.safetensors").exists()
+
+
+def test_the_time_a_killed_run_had_counts_when_it_resumes(packs, tmp_path):
+    config = replace(CONFIGS["classifier"], stages="500x32", minutes=0.01)
+    run(config, packs, tmp_path)
+    before = len(rows(tmp_path))
+    run(config, packs, tmp_path, resume=True)
+    assert len(rows(tmp_path)) == before
+
+
+def test_the_learning_rate_rises_then_falls_to_a_hundredth():
+    rates = [_learning_rate(share, 1.0) for share in (0.0, 0.04, WARM_UP_SHARE, 0.5, 1.0, 1.2)]
+    assert rates[0] < rates[1] < rates[2] == 1.0 > rates[3] > rates[4]
+    assert rates[4] == rates[5] == pytest.approx(0.01)
