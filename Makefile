@@ -70,6 +70,6 @@ $(TRAIN): requirements.txt requirements-train.txt | $(BIN)/python
 	$(PIP_INSTALL) -r requirements-train.txt
 	@touch $@ $(APP)
 
-$(DEV): requirements.txt requirements-train.txt requirements-dev.txt | $(BIN)/python
+$(DEV): requirements.txt requirements-server.txt requirements-train.txt requirements-dev.txt | $(BIN)/python
 	$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@ $(TRAIN) $(APP)

@@ -1,4 +1,8 @@
-"""Settings, from the environment or a ``.env`` file, all with the prefix ``NEUROTRIAGE_``."""
+"""Settings, from the environment or a ``.env`` file, all with the prefix ``NEUROTRIAGE_``.
+
+Constants of medicine and of the triage stand here with their reason, so that a department can set
+its own: a nested one by two underscores, such as ``NEUROTRIAGE_PRIORITY__GLIOMA=70``.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,91 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
+class PriorityRules(BaseModel):
+    """Points of the priority score. Only their relations matter; 100 is about "drop everything"."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    glioma: float = Field(
+        default=60, ge=0, description="Points of a certain glioma: malignant, it goes first."
+    )
+    meningioma: float = Field(
+        default=35, ge=0, description="Points of a certain meningioma, mostly benign."
+    )
+    pituitary: float = Field(
+        default=30, ge=0, description="Points of a certain pituitary tumour, mostly benign."
+    )
+    lesion_size: float = Field(
+        default=15, ge=0, description="Points of a lesion of full_size_fraction or more."
+    )
+    full_size_fraction: float = Field(
+        default=0.08, gt=0, le=1, description="Share of the head that counts as a large lesion."
+    )
+    low_confidence: float = Field(
+        default=15, ge=0, description="Points where no class reaches confident_probability."
+    )
+    confident_probability: float = Field(
+        default=0.7, gt=0, lt=1, description="Highest class probability below which a human looks."
+    )
+    contradiction: float = Field(
+        default=20, ge=0, description="Points where class and mask contradict each other."
+    )
+    unlike_training: float = Field(
+        default=40, ge=0,
+        description="Least score of a scan unlike the training: its probabilities mean little.",
+    )  # fmt: skip
+    not_analysed: float = Field(
+        default=40, ge=0, description="Least score of a case with a scan that cannot be analysed."
+    )
+    urgent: float = Field(default=25, ge=0, description="Points of a study requested as urgent.")
+    emergency: float = Field(
+        default=60, ge=0, description="Points of a study requested as an emergency."
+    )
+    waiting_per_hour: float = Field(
+        default=2, ge=0,
+        description="Points an hour of waiting adds: two days outweigh any other reason.",
+    )  # fmt: skip
+    immediate_from: float = Field(default=60, ge=0, description="Score from which it is immediate.")
+    soon_from: float = Field(default=30, ge=0, description="Score from which it is soon.")
+    immediate_target_minutes: float = Field(default=60, gt=0, description="May wait: immediate.")
+    soon_target_minutes: float = Field(default=240, gt=0, description="May wait: soon.")
+    routine_target_minutes: float = Field(default=1440, gt=0, description="May wait: routine.")
+    amber_share: float = Field(
+        default=0.75, gt=0, le=1, description="Share of the target from which waiting is amber."
+    )
+
+
+class UploadLimits(BaseModel):
+    """What one upload may bring; each limit is told to whoever exceeds it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: int = Field(
+        default=500, ge=1,
+        description="Files at once; the browser's uploader hangs at some 980. More come as ZIP.",
+    )  # fmt: skip
+    archive_members: int = Field(default=5000, ge=1, description="Files in one ZIP archive.")
+    archive_bytes: int = Field(
+        default=2_000_000_000, ge=1, description="Unpacked size of one ZIP archive in bytes."
+    )
+    member_bytes: int = Field(
+        default=200_000_000, ge=1, description="Unpacked size of one file in an archive in bytes."
+    )
+    archive_depth: int = Field(default=2, ge=1, description="ZIP archives within ZIP archives.")
+
+
 class Settings(BaseSettings):
     """Everything an installation may set."""
 
-    model_config = SettingsConfigDict(env_prefix="NEUROTRIAGE_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="NEUROTRIAGE_", env_file=".env", env_nested_delimiter="__", extra="ignore"
+    )
 
     data: Path | None = Field(
         default=None, description="Folder of the data sets, for training and tests on real scans."
@@ -30,6 +109,36 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=0, ge=0, description="Threads for inference; 0 takes all cores of the machine."
     )
+    storage: Path = Field(
+        default=PROJECT_ROOT / "storage",
+        description="Folder of the file store and of the embedded database and queue.",
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="SQLAlchemy address of a PostgreSQL database (postgresql+psycopg://...); "
+        "empty for SQLite in the storage folder.",
+    )
+    queue_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Address of a Redis server (redis://...); empty for SQLite in the storage.",
+    )
+    worker: Literal["embedded", "external"] = Field(
+        default="embedded",
+        description="embedded: each app process scores in a thread; external: only "
+        "`python -m core worker` processes score.",
+    )
+    scoring_attempts: int = Field(
+        default=3, ge=1, description="How often a scan is tried before it is shown as failed."
+    )
+    lease_seconds: float = Field(
+        default=60, gt=0,
+        description="After so long without a sign of life a worker's scans go back to the queue.",
+    )  # fmt: skip
+    second_reader_for_glioma: bool = Field(
+        default=True, description="A glioma is reported only when a second reader has confirmed it."
+    )
+    priority: PriorityRules = PriorityRules()
+    upload: UploadLimits = UploadLimits()
 
 
 @lru_cache(maxsize=1)

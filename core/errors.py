@@ -8,7 +8,19 @@ class NeuroTriageError(Exception):
 
 
 class InputError(NeuroTriageError):
-    """A file that cannot be analysed. Its text is shown to the clinician as it is."""
+    """What came from outside cannot be used. Its text is shown to the clinician as it is."""
+
+
+class ConflictError(NeuroTriageError):
+    """Somebody else changed the case in the meantime. Nothing was written; its text is shown."""
+
+
+class RuleError(NeuroTriageError):
+    """The rules of reading forbid the step, such as confirming one's own reading. Text is shown."""
+
+
+class StoreError(NeuroTriageError):
+    """The database or the file store is absent, damaged or of another version."""
 
 
 class WeightsError(NeuroTriageError):

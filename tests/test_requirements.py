@@ -24,7 +24,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted(ROOT.glob("requirements*.txt"))
 WHEEL_PAGES = "https://download.pytorch.org/whl/cpu/"
-PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[0-9][A-Za-z0-9.]*)")
+PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==(?P<version>[0-9][A-Za-z0-9.]*)")
 CUDA_LIBRARY = "nvidia-standin"
 
 

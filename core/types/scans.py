@@ -1,4 +1,4 @@
-"""The values that layers hand each other: frozen, typed, free of behaviour that needs a layer."""
+"""One scan on its way: decoded, prepared, analysed."""
 
 from __future__ import annotations
 

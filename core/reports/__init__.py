@@ -1,0 +1,1 @@
+"""Documents made of a case or of the worklist."""

@@ -1,0 +1,1 @@
+"""How urgent a case is and why, and when a reading counts as reported: pure functions."""
