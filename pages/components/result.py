@@ -48,7 +48,7 @@ def show_result(number: int, result: Preview, facts: ModelFacts, choice: Display
                 width="stretch",
                 alt=f"{result.name} with the heat map",
             )
-            st.caption(words.heat_map_meaning(analysis))
+            st.caption(words.heat_map_meaning(analysis.heat_map_class))
         with figures:
             st.markdown(f"#### {words.headline(analysis)}")
             st.plotly_chart(
