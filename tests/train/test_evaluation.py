@@ -86,6 +86,26 @@ def test_the_four_class_figures_by_hand():
         assert figure["low"] <= figure["value"] <= figure["high"]
 
 
+def test_the_figures_of_a_class_have_intervals():
+    truth = np.array([0] * 10 + [1] * 10 + [2] * 10 + [3] * 10)
+    found = np.where(np.arange(40) % 10 < 2, 2, truth)
+    logits = logits_of(found)
+    report = four_class_report(truth, logits, logits, [str(i) for i in range(40)], 1.0, 0.5, 200)
+    for name, plain in report["per_class"].items():
+        for kind, figure in report["per_class_intervals"][name].items():
+            assert figure["value"] == pytest.approx(plain[kind])
+            assert figure["low"] <= figure["value"] <= figure["high"]
+    recall = report["per_class_intervals"]["glioma"]["recall"]
+    assert recall["low"] < 0.8 < recall["high"]
+
+
+def test_a_class_that_is_never_predicted_has_no_precision():
+    logits = logits_of([0, 0])
+    report = four_class_report(np.array([0, 2]), logits, logits, ["a", "b"], 1.0, 0.5, 10)
+    assert math.isnan(report["per_class_intervals"]["no_tumor"]["precision"]["value"])
+    assert report["per_class_intervals"]["no_tumor"]["recall"]["value"] == 0
+
+
 def test_the_threshold_counts_apart_from_the_most_probable_class():
     logits = np.log(np.array([[0.3, 0.05, 0.6, 0.05]] * 2, dtype=np.float32))
     report = four_class_report(np.array([0, 2]), logits, logits, ["a", "b"], 1.0, 0.3, 10)

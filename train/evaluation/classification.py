@@ -18,7 +18,7 @@ from sklearn.metrics import (
 )
 
 from core.types import CLASSES
-from train.evaluation.bootstrap import intervals
+from train.evaluation.bootstrap import Figure, intervals
 from train.evaluation.views import softmax
 from train.metrics import (
     balanced_accuracy,
@@ -81,6 +81,7 @@ def four_class_report(
     return {
         **intervals(statistic, blocks, strata, resamples),
         "per_class": per_class(truth, found),
+        "per_class_intervals": per_class_intervals(truth, found, blocks, resamples),
         "confusion_matrix": {
             "classes": list(CLASSES),
             "rows_true_columns_predicted": confusion_matrix(truth, found, len(CLASSES)).tolist(),
@@ -161,6 +162,39 @@ def per_class(truth: np.ndarray, found: np.ndarray) -> dict[str, dict[str, float
         }
         for i in numbers
     }
+
+
+def per_class_intervals(
+    truth: np.ndarray, found: np.ndarray, blocks: Sequence[str], resamples: int
+) -> dict[str, dict[str, Figure]]:
+    """The figures of ``per_class`` with their intervals, resampled like all the others.
+
+    Where the denominator of a figure is 0, such as the precision of a class that was never
+    predicted, the figure is NaN and the resample is left out.
+    """
+
+    def statistic(at: np.ndarray) -> dict[str, float]:
+        counts = confusion_matrix(truth[at], found[at], len(CLASSES))
+        right, ill, called = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+        well = len(at) - ill
+        parts = {
+            "precision": (right, called),
+            "recall": (right, ill),
+            "specificity": (well - (called - right), well),
+            "f1": (2 * right, ill + called),
+        }
+        return {
+            f"{name} {figure}": float(above[i] / below[i]) if below[i] else float("nan")
+            for figure, (above, below) in parts.items()
+            for i, name in enumerate(CLASSES)
+        }
+
+    figures = intervals(statistic, blocks, [CLASSES[number] for number in truth], resamples)
+    report: dict[str, dict[str, Figure]] = {name: {} for name in CLASSES}
+    for key, figure in figures.items():
+        name, _, kind = key.partition(" ")
+        report[name][kind] = figure
+    return report
 
 
 def calibration(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:

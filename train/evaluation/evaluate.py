@@ -53,6 +53,10 @@ DEFINITIONS = {
         "mirrored left to right before the preprocessing."
     ),
     "roc_auc": "Of calibrated probabilities, each class against the rest; macro is their mean.",
+    "per_class": (
+        "Each class against the rest by the most probable class; per_class_intervals holds the "
+        "same figures with their intervals."
+    ),
     "expected_calibration_error": (
         "Most probable class, 15 bins of equal width; before and after the temperature."
     ),
