@@ -1,14 +1,27 @@
-"""An engine without weights and synthetic scans, for tests of what stands around the engine."""
+"""An engine without weights, synthetic scans and cases, for tests of what stands around them."""
 
 import io
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from core.types import CLASSES, Analysis, Scan, TumourClass
+from core.types import (
+    CLASSES,
+    Analysis,
+    Band,
+    CaseStatus,
+    CaseSummary,
+    Lesion,
+    Reason,
+    RequestedPriority,
+    Scan,
+    TumourClass,
+    WaitState,
+)
 
 
 class FakeEngine:
@@ -69,3 +82,36 @@ def scan_png(
     out = io.BytesIO()
     Image.fromarray(picture.astype(np.uint8)).save(out, "PNG")
     return out.getvalue()
+
+
+def case_summary(**changes) -> CaseSummary:
+    """A new case with a glioma, twelve minutes old; ``changes`` replace any of its fields."""
+    values = dict(
+        id=7,
+        patient_reference="P-12",
+        study_date=date(2026, 3, 4),
+        site="North",
+        requested=RequestedPriority.ROUTINE,
+        urgency=None,
+        received_at=datetime(2026, 3, 5, 8, 30, tzinfo=UTC),
+        due_at=datetime(2026, 3, 5, 9, 30, tzinfo=UTC),
+        waited_minutes=12.3,
+        wait_state=WaitState.ON_TIME,
+        status=CaseStatus.NEW,
+        assignee=None,
+        score=61.2,
+        band=Band.IMMEDIATE,
+        reasons=(Reason("glioma", "Glioma 91 %", 55), Reason("lesion", "Small lesion", 6)),
+        flagged=False,
+        predicted=TumourClass.GLIOMA,
+        probability=0.912,
+        tumour_probability=0.953,
+        lesion=Lesion(120, 14.2, 0.0123, 80.1, 11.6),
+        thumbnail_key=None,
+        model_version="fake-1",
+        scan_count=1,
+        scored_count=1,
+        failed_count=0,
+        version=1,
+    )
+    return CaseSummary(**(values | changes))

@@ -6,6 +6,8 @@ from core.types import (
     Analysis,
     Band,
     CaseStatus,
+    CaseSummary,
+    Lesion,
     RequestedPriority,
     ScanFinding,
     ScanKind,
@@ -58,6 +60,43 @@ def percent(share: float) -> str:
     if share > 0.999:
         return "> 99.9 %"
     return f"{share * 100:.1f} %"
+
+
+def duration(minutes: float) -> str:
+    """A time span in its two largest units, rounded down: a wait is never called longer than it is.
+
+    Args:
+        minutes: 0 or more.
+    """
+    whole = int(minutes)
+    if whole < 1:
+        return "under 1 min"
+    days, rest = divmod(whole, 24 * 60)
+    hours, left = divmod(rest, 60)
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {left} min" if left else f"{hours} h"
+    return f"{left} min"
+
+
+def against_target(case: CaseSummary) -> str:
+    """A case's waiting time against its target, in words that need no colour."""
+    target = (case.due_at - case.received_at).total_seconds() / 60
+    left = target - case.waited_minutes
+    if case.status is CaseStatus.REPORTED:
+        kept = "late" if left < 0 else "on time"
+        return f"reported {kept}, target {duration(target)}"
+    if left < 0:
+        return f"over the target of {duration(target)} by {duration(-left)}"
+    return f"due in {duration(left)}, target {duration(target)}"
+
+
+def diameter(lesion: Lesion) -> str:
+    """The longest diameter, in millimetres where the pixel spacing is known."""
+    if lesion.diameter_mm is not None:
+        return f"{lesion.diameter_mm:.0f} mm"
+    return f"{lesion.diameter_px:.0f} px"
 
 
 def headline(finding: Finding) -> str:
