@@ -21,11 +21,11 @@ def drawn(n, seed):
 
 @pytest.mark.parametrize("coverage", [0.8, 0.95])
 def test_sets_keep_their_coverage_on_new_scans_in_every_class(coverage):
-    limits = fit_limits(*drawn(4000, 1), coverage)
-    report = coverage_report(*drawn(4000, 2), limits, coverage)
-    assert report["coverage"] == pytest.approx(coverage, abs=0.02)
+    limits = fit_limits(*drawn(20000, 1), coverage)
+    report = coverage_report(*drawn(20000, 2), limits, coverage)
+    assert report["coverage"] == pytest.approx(coverage, abs=0.01)
     for share in report["coverage_by_class"].values():
-        assert share == pytest.approx(coverage, abs=0.04)
+        assert share == pytest.approx(coverage, abs=0.02)
     assert sum(report["share_of_size"].values()) == pytest.approx(1)
 
 
