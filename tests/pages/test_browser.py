@@ -1,61 +1,14 @@
 """The page in a real browser: headless Chromium, a server of its own on a free port."""
 
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import pytest
 
 from core.config import settings
 from tests.fakes import scan_png
+from tests.pages.serving import SCREENSHOTS, in_browser, serve
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
-SCREENSHOTS = ROOT / "screenshots"
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is absent: apt install chromium"),
-]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def serve(log: Path, real: bool):
-    """Start the application, wait until it answers, and give its address and process."""
-    port = free_port()
-    options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
-    options += ["--server.headless", "true", "--server.fileWatcherType", "none"]
-    command = (
-        [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
-        if real
-        else [sys.executable, "tests/pages/serve_fake.py"]
-    )
-    with log.open("wb") as out:
-        process = subprocess.Popen([*command, *options], cwd=ROOT, stdout=out, stderr=out)
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
-            return address, process
-        except (urllib.error.URLError, OSError):
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.25)
-    process.terminate()
-    raise AssertionError(f"no answer from {address}: {log.read_text()}")
+pytestmark = in_browser
 
 
 @pytest.fixture(scope="module", params=["fake", "real"])
@@ -70,15 +23,6 @@ def server(request, tmp_path_factory):
     process.wait(20)
     said = log.read_text()
     assert not re.search("traceback|deprecat|warning|removed after", said, re.IGNORECASE), said
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
