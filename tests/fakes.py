@@ -36,12 +36,16 @@ class FakeEngine:
         self.batches: list[int] = []
 
     def analyse(
-        self, scans: Sequence[Scan], heat_map_class: TumourClass | None = None
+        self,
+        scans: Sequence[Scan],
+        heat_map_class: TumourClass | None = None,
+        *,
+        all_heat_maps: bool = False,
     ) -> list[Analysis]:
         self.batches.append(len(scans))
-        return [self._one(scan, heat_map_class) for scan in scans]
+        return [self._one(scan, heat_map_class, all_heat_maps) for scan in scans]
 
-    def _one(self, scan: Scan, heat_map_class: TumourClass | None) -> Analysis:
+    def _one(self, scan: Scan, heat_map_class: TumourClass | None, all_heat_maps: bool) -> Analysis:
         gray = scan.pixels.mean(axis=2)
         spot = (gray > 200) & (gray < 240)
         found = bool(spot.any())
@@ -49,6 +53,7 @@ class FakeEngine:
         probabilities = dict(zip(CLASSES, shares, strict=True))
         predicted = TumourClass.GLIOMA if found else TumourClass.NO_TUMOR
         heat = cv2.GaussianBlur(spot.astype(np.float32), (0, 0), max(gray.shape) / 20)
+        heat = heat / heat.max() if found else heat
         return Analysis(
             probabilities=probabilities,
             predicted=predicted,
@@ -56,13 +61,14 @@ class FakeEngine:
             suspected=found,
             mask=np.where(spot, 255, 0).astype(np.uint8),
             mask_area_fraction=float(spot.mean()),
-            heat_map=heat / heat.max() if found else heat,
+            heat_map=heat,
             heat_map_class=heat_map_class or predicted,
             ood_score=float(np.ptp(gray) == 0),
             in_distribution=bool(np.ptp(gray) > 0),
             kind=scan.kind,
             model_version=self.model_version,
             elapsed_ms=1.5,
+            heat_maps={c: heat * p for c, p in probabilities.items()} if all_heat_maps else {},
         )
 
 

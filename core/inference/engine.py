@@ -72,13 +72,18 @@ class Engine:
         return square_mask(probability, head, self.manifest.segmenter)
 
     def analyse(
-        self, scans: Sequence[Scan], heat_map_class: TumourClass | None = None
+        self,
+        scans: Sequence[Scan],
+        heat_map_class: TumourClass | None = None,
+        *,
+        all_heat_maps: bool = False,
     ) -> list[Analysis]:
         """Analyse a batch of scans.
 
         Args:
             scans: decoded scans of any sizes.
             heat_map_class: the class that the heat maps explain; the predicted one by default.
+            all_heat_maps: whether ``heat_maps`` holds the heat map of every class too.
 
         Returns:
             One analysis a scan, in the given order.
@@ -101,6 +106,7 @@ class Engine:
                 masks[index],
                 float(strangeness[index]),
                 heat_map_class,
+                all_heat_maps,
                 shared_ms,
             )
             for index, one in enumerate(prepared)
@@ -114,6 +120,7 @@ class Engine:
         mask_probability: FloatArray,
         strangeness: float,
         heat_map_class: TumourClass | None,
+        all_heat_maps: bool,
         shared_ms: float,
     ) -> Analysis:
         started = time.perf_counter()
@@ -121,11 +128,14 @@ class Engine:
         tumour = 1.0 - by_class[TumourClass.NO_TUMOR]
         predicted = CLASSES[int(probabilities.argmax())]
         explained = heat_map_class or predicted
-        heat = heat_map(class_maps[CLASSES.index(explained)], prepared.geometry.side)
+        heat_maps = {
+            name: map_to_source(heat_map(one, prepared.geometry.side), prepared.geometry)
+            for name, one in zip(CLASSES, class_maps, strict=True)
+            if all_heat_maps or name == explained
+        }
         in_square = self.square_mask(mask_probability, prepared.head)
         head_area = max(1, int(prepared.head.sum()))
         mask = mask_in_source(mask_probability, in_square, prepared, self.manifest.segmenter)
-        heat_in_source = map_to_source(heat, prepared.geometry)
         return Analysis(
             probabilities=by_class,
             predicted=predicted,
@@ -133,11 +143,12 @@ class Engine:
             suspected=tumour >= self.manifest.calibration.decision_threshold,
             mask=mask,
             mask_area_fraction=min(1.0, int((in_square > 0).sum()) / head_area),
-            heat_map=heat_in_source,
+            heat_map=heat_maps[explained],
             heat_map_class=explained,
             ood_score=strangeness,
             in_distribution=strangeness <= self.manifest.ood.threshold,
             kind=prepared.kind,
             model_version=self.model_version,
             elapsed_ms=shared_ms + (time.perf_counter() - started) * 1000,
+            heat_maps=heat_maps if all_heat_maps else {},
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -115,6 +115,7 @@ class Analysis:
         kind: gray or composite, hence what the mask outlines.
         model_version: identity of the weights that made this.
         elapsed_ms: time spent on this scan in milliseconds (a batch's time is shared equally).
+        heat_maps: one such heat map for every class, where all were asked for; else empty.
     """
 
     probabilities: dict[TumourClass, float]
@@ -130,3 +131,4 @@ class Analysis:
     kind: ScanKind
     model_version: str
     elapsed_ms: float
+    heat_maps: dict[TumourClass, FloatArray] = field(default_factory=dict)
