@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -37,14 +37,16 @@ class PriorityRules(BaseModel):
         default=0.08, gt=0, le=1, description="Share of the head that counts as a large lesion."
     )
     low_confidence: float = Field(
-        default=15, ge=0, description="Points where no class reaches confident_probability."
-    )
+        default=20, ge=0,
+        description="Points of a prediction that is surely wrong; times the probability of that.",
+    )  # fmt: skip
     confident_probability: float = Field(
         default=0.7, gt=0, lt=1, description="Highest class probability below which a human looks."
     )
     contradiction: float = Field(
-        default=20, ge=0, description="Points where class and mask contradict each other."
-    )
+        default=20, ge=0,
+        description="Points of a class that surely contradicts the mask; times its probability.",
+    )  # fmt: skip
     unlike_training: float = Field(
         default=40, ge=0,
         description="Least score of a scan unlike the training: its probabilities mean little.",
@@ -52,13 +54,16 @@ class PriorityRules(BaseModel):
     not_analysed: float = Field(
         default=40, ge=0, description="Least score of a case with a scan that cannot be analysed."
     )
-    urgent: float = Field(default=25, ge=0, description="Points of a study requested as urgent.")
-    emergency: float = Field(
-        default=60, ge=0, description="Points of a study requested as an emergency."
+    urgent: float = Field(
+        default=30, ge=0, description="Points of a study requested as urgent: it is soon at least."
     )
+    emergency: float = Field(
+        default=60, ge=0,
+        description="Points of a study requested as an emergency: it is immediate at least.",
+    )  # fmt: skip
     waiting_per_hour: float = Field(
-        default=2, ge=0,
-        description="Points an hour of waiting adds: two days outweigh any other reason.",
+        default=2, gt=0,
+        description="Points an hour of waiting adds: three days outweigh every other reason.",
     )  # fmt: skip
     immediate_from: float = Field(default=60, ge=0, description="Score from which it is immediate.")
     soon_from: float = Field(default=30, ge=0, description="Score from which it is soon.")
@@ -68,6 +73,25 @@ class PriorityRules(BaseModel):
     amber_share: float = Field(
         default=0.75, gt=0, le=1, description="Share of the target from which waiting is amber."
     )
+
+    @model_validator(mode="after")
+    def _glioma_goes_first(self) -> PriorityRules:
+        """Refuse points with which a surer glioma or a more urgent request would stand lower."""
+        if self.low_confidence > self.glioma - max(self.meningioma, self.pituitary):
+            raise ValueError(
+                "glioma needs at least low_confidence points more than meningioma and pituitary, "
+                "else a surer glioma would stand behind a doubtful one"
+            )
+        if self.low_confidence + self.contradiction > self.glioma:
+            raise ValueError(
+                "glioma needs at least the points of low_confidence and contradiction together, "
+                "else a surer glioma would stand behind a doubtful one"
+            )
+        if self.urgent > self.emergency:
+            raise ValueError("emergency needs at least the points of urgent")
+        if self.soon_from > self.immediate_from:
+            raise ValueError("immediate_from needs at least the points of soon_from")
+        return self
 
 
 class UploadLimits(BaseModel):
