@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 
+from core.imaging import prepare
 from core.types import Scan, ScanKind
 
 pytest.importorskip("sklearn")
+pytest.importorskip("skimage")
 
 from train.evaluation.conformal import coverage_report, fit_limits, prediction_sets
+from train.evaluation.modality import brightness, fit_sequence_probe, shortcut_report
 from train.evaluation.robustness import CHANGES, changed
+from train.evaluation.strangers import ruined, strangers
 
 
 def drawn(n, seed):
@@ -52,3 +56,54 @@ def test_every_change_keeps_a_scan_a_scan(name, channels):
     assert np.isfinite(other.pixels).all()
     assert (other.pixels.shape != pixels.shape) or (other.pixels != pixels).any()
     assert (scan.pixels == pixels).all()
+
+
+def test_strangers_are_pictures_the_preprocessing_takes_and_the_same_each_time():
+    kinds, again = strangers(), strangers()
+    assert all(len(scans) >= 4 for scans in kinds.values())
+    for name, scans in kinds.items():
+        for scan, same in zip(scans, again[name], strict=True):
+            assert prepare(scan).image.shape == (224, 224, 3)
+            assert np.array_equal(scan.pixels, same.pixels)
+            assert scan.pixels.min() >= 0
+
+
+def test_a_ruined_scan_keeps_its_values_but_not_its_look():
+    pixels = np.random.default_rng(0).uniform(0, 200, (100, 82, 1)).astype(np.float32)
+    scan = Scan(pixels, ScanKind.GRAY, "PNG", 8)
+    damaged = ruined(scan, np.random.default_rng(1))
+    assert len(damaged) == 4
+    for other in damaged.values():
+        assert other.pixels.max() <= pixels.max() + 1e-3
+        assert other.pixels.shape != pixels.shape or not np.allclose(other.pixels, pixels)
+    shuffled = damaged["tiles shuffled"].pixels
+    assert np.array_equal(np.sort(shuffled, axis=None), np.sort(pixels[:100, :80], axis=None))
+
+
+def test_the_shortcut_is_found_where_the_sequence_gives_the_class_away():
+    rng = np.random.default_rng(0)
+
+    def heads(sequence, count):
+        """Pictures whose brightness distribution depends on the sequence alone."""
+        power = (0.4, 1.0, 2.5)[sequence]
+        values = rng.uniform(0, 1, (count, 40, 40)) ** power * 250
+        return brightness(
+            np.repeat(values[..., None], 3, axis=3).astype(np.uint8), np.ones((count, 40, 40), bool)
+        )
+
+    probe = fit_sequence_probe([heads(s, 30) for s in range(3)])
+    unseen = [heads(s, 20) for s in range(3)]
+    truth = np.repeat([0, 1, 2, 3], 20)
+    chance = np.repeat([0.9, 0.9, 0.1, 0.9], 20)
+
+    def report(sequences):
+        rows = np.concatenate([heads(s, 20) for s in sequences])
+        return shortcut_report(probe, unseen, (rows, truth), (rows, truth), chance, 0.5)
+
+    given_away, hidden = report([0, 0, 1, 2]), report([2, 2, 2, 2])
+    assert given_away["sequence_probe_balanced_accuracy_on_lgg"] > 0.95
+    assert given_away["class_from_sequence_alone"]["tumour_auc"] > 0.95
+    assert hidden["class_from_sequence_alone"]["tumour_auc"] < 0.75
+    within = hidden["classifier_within_presumed_sequence"]["t1_contrast"]
+    assert (within["tumour_scans"], within["tumour_free_scans"]) == (60, 20)
+    assert within["tumour_auc"] == 1

@@ -23,6 +23,7 @@ from train.evaluation.classification import four_class_report, lesion_report
 from train.evaluation.outputs import classify, segment
 from train.evaluation.scans import ScanSet, load_scans
 from train.evaluation.segmentation import masked_share, patient_report, slice_report
+from train.evaluation.trust import TRUST_DEFINITIONS, trust_report
 from train.evaluation.views import representatives
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def evaluate(
         raise DataError(f"Figures are reported on test or val, not on {split!r}.")
     rows = read_list(FOUR_CLASS_LIST) if four_class is None else list(four_class)
     chosen = [rows[i] for i in representatives(rows, split)]
-    slices = [s for s in (read_list(LGG_LIST) if lgg is None else lgg) if s.split == split]
+    all_slices = read_list(LGG_LIST) if lgg is None else list(lgg)
+    slices = [s for s in all_slices if s.split == split]
     if not chosen or not slices:
         raise DataError(f"The split lists hold no {split} scans of one of the two sets.")
 
@@ -141,7 +143,8 @@ def evaluate(
     for channel, name in enumerate(LGG_CHANNELS):
         alone = load_scans(slices, root, channel, title=f"LGG {name}")
         report["lgg"][name] = _lgg(engine, alone, f"LGG {name}", resamples)
-    report["definitions"] = DEFINITIONS
+    report["trust"] = trust_report(engine, rows, all_slices, root, split)
+    report["definitions"] = DEFINITIONS | TRUST_DEFINITIONS
     return report
 
 

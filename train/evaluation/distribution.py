@@ -1,0 +1,126 @@
+"""How well scores of strangeness tell scans from other pictures: the one served, and its rivals.
+
+The thresholds of all of them accept the same share of ``val``. Rivals: the highest softmax
+probability (Hendrycks, Gimpel 2017, arXiv 1610.02136), the energy of the logits (Liu et al. 2020,
+arXiv 2010.03759) and the distance to the k-th nearest training features of unit length (Sun et al.
+2022, arXiv 2204.06507).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.neighbors import NearestNeighbors
+from tqdm import tqdm
+
+from core.imaging import prepare
+from core.types import Scan
+from train.data.layouts import read_scan
+from train.data.splits import Sample
+from train.evaluation.strangers import ruined, strangers
+from train.metrics import rank_auc
+
+if TYPE_CHECKING:
+    from core.inference import Engine
+
+BATCH = 16
+NEIGHBOURS = 10
+ACCEPTED_SHARE = 0.99
+RUINED_EVERY = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The classifier's output on some scans: logits (n, 4), features (n, d), served score (n,)."""
+
+    logits: np.ndarray
+    features: np.ndarray
+    served: np.ndarray
+
+
+def distribution_report(
+    engine: Engine,
+    train: Sequence[Sample],
+    val: Sequence[Sample],
+    test: Sequence[Sample],
+    root: Path,
+) -> dict[str, Any]:
+    """AUROC and rejection of each score.
+
+    Args:
+        engine: what is served.
+        train: rows whose features the neighbours are searched in.
+        val: rows that set the thresholds.
+        test: the good scans; every ``RUINED_EVERY``-th is also damaged beyond reading.
+        root: the data folder.
+
+    Returns:
+        ``accepted_share_of_val``, ``pictures`` (count by kind) and for each score ``auroc``,
+        ``good_scans_rejected`` and ``rejected`` (share by kind of picture, and ``all``).
+    """
+    known = _seen(engine, _scans(train, root, "scans of train"))
+    fitted = _seen(engine, _scans(val, root, "scans of val"))
+    good = _seen(engine, _scans(test, root, "scans of test"))
+    kinds = {name: _seen(engine, scans) for name, scans in strangers().items()}
+    rng = np.random.default_rng(0)
+    damaged: dict[str, list[Scan]] = {}
+    for sample in test[::RUINED_EVERY]:
+        for name, scan in ruined(read_scan(sample, root), rng).items():
+            damaged.setdefault(f"ruined scans: {name}", []).append(scan)
+    kinds |= {name: _seen(engine, scans) for name, scans in damaged.items()}
+
+    report: dict[str, Any] = {
+        "accepted_share_of_val": ACCEPTED_SHARE,
+        "pictures": {name: len(seen.served) for name, seen in kinds.items()},
+        "scores": {},
+    }
+    neighbours = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(_unit(known.features))
+    scores = {
+        "served": lambda seen: seen.served,
+        "highest softmax": lambda seen: -_softmax_top(seen.logits),
+        "energy": lambda seen: -logsumexp(seen.logits, axis=1),
+        "nearest neighbours": lambda seen: neighbours.kneighbors(_unit(seen.features))[0][:, -1],
+    }
+    for name, score in scores.items():
+        limit = np.quantile(score(fitted), ACCEPTED_SHARE)
+        fine = score(good)
+        by_kind = {kind: score(seen) for kind, seen in kinds.items()}
+        strange = np.concatenate(list(by_kind.values()))
+        wrong = np.concatenate([np.zeros(len(fine), bool), np.ones(len(strange), bool)])
+        report["scores"][name] = {
+            "auroc": rank_auc(wrong, np.concatenate([fine, strange])),
+            "good_scans_rejected": float((fine > limit).mean()),
+            "rejected": {
+                "all": float((strange > limit).mean()),
+                **{kind: float((values > limit).mean()) for kind, values in by_kind.items()},
+            },
+        }
+    return report
+
+
+def _scans(samples: Sequence[Sample], root: Path, title: str) -> list[Scan]:
+    return [read_scan(s, root) for s in tqdm(samples, desc=f"reading {title}", unit="scan")]
+
+
+def _seen(engine: Engine, scans: Sequence[Scan]) -> Seen:
+    logits, features, served = [], [], []
+    for start in range(0, len(scans), BATCH):
+        images = np.stack([prepare(scan).image for scan in scans[start : start + BATCH]])
+        output = engine.runtime.classify(images)
+        logits.append(output.logits)
+        features.append(output.features)
+        served.append(engine.ood_scores(output))
+    return Seen(*(np.concatenate(parts) for parts in (logits, features, served)))
+
+
+def _softmax_top(logits: np.ndarray) -> np.ndarray:
+    return np.exp(logits.max(axis=1) - logsumexp(logits, axis=1))
+
+
+def _unit(features: np.ndarray) -> np.ndarray:
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-6)

@@ -1,0 +1,154 @@
+"""Pictures that are no brain MRI, for measuring the out-of-distribution score.
+
+Nothing is downloaded: photographs, drawings and micrographs come with scikit-image, matplotlib,
+scikit-learn and pydicom; the rest is drawn here. A picture with colours goes in as it is and in
+gray, since a gray picture is what most scans are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+import skimage
+import sklearn
+
+from core.errors import InputError
+from core.imaging import decode
+from core.types import Scan, ScanKind
+
+_SIDE = 256
+_SKIMAGE_SCANS = {"phantom.png", "multipage.tif", "multipage_rgb.tif"}  # a head phantom; pages
+DRAWINGS = 6
+
+
+def strangers(seed: int = 0) -> dict[str, list[Scan]]:
+    """Scans that are no brain MRI, by kind. The same seed gives the same pictures."""
+    rng = np.random.default_rng(seed)
+    return {
+        "photographs and drawings": list(_shipped()),
+        "blank": [_gray(np.full((_SIDE, _SIDE), v)) for v in (0, 60, 128, 255)],
+        "noise": [_gray(_noise(rng, power)) for power in (0, 0, 0.5, 1, 1.5, 2)],
+        "patterns": [_gray(pattern) for pattern in _patterns()],
+        "text pages": [_gray(_page(rng)) for _ in range(DRAWINGS)],
+        "X-ray-like": [_gray(_chest(rng)) for _ in range(DRAWINGS)],
+        "body-part-like": [_gray(_trunk(rng)) for _ in range(DRAWINGS)] + list(_dicom()),
+    }
+
+
+def ruined(scan: Scan, rng: np.random.Generator) -> dict[str, Scan]:
+    """A real scan damaged beyond reading, by kind of damage."""
+    pixels = scan.pixels
+    top = max(float(pixels.max()), 1.0)
+    height, width = (size // 4 * 4 for size in scan.size)
+    tiles = pixels[:height, :width].reshape(4, height // 4, 4, width // 4, -1).swapaxes(1, 2)
+    shuffled = rng.permutation(tiles.reshape(16, height // 4, width // 4, -1))
+    shuffled = shuffled.reshape(4, 4, height // 4, width // 4, -1).swapaxes(1, 2)
+    noise = rng.uniform(0, 1, pixels.shape).astype(np.float32) * top
+    striped = np.where((np.arange(scan.size[0]) // 6 % 2 == 0)[:, None, None], pixels, top)
+    changed = {
+        "tiles shuffled": shuffled.reshape(height, width, -1),
+        "drowned in noise": 0.15 * pixels + 0.85 * noise,
+        "striped": striped,
+        "inverted": top - pixels,
+    }
+    return {
+        name: replace(scan, pixels=np.ascontiguousarray(values, dtype=np.float32))
+        for name, values in changed.items()
+    }
+
+
+def _shipped() -> Iterator[Scan]:
+    folders = (
+        Path(skimage.__file__).parent / "data",
+        Path(matplotlib.get_data_path()) / "sample_data",
+        Path(sklearn.__file__).parent / "datasets" / "images",
+    )
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            if path.suffix not in (".png", ".jpg") or path.name in _SKIMAGE_SCANS:
+                continue
+            try:
+                scan = decode(path.read_bytes())
+            except InputError:
+                continue
+            yield scan
+            if scan.kind is ScanKind.COMPOSITE:
+                yield _gray(scan.pixels.mean(axis=2))
+
+
+def _dicom() -> Iterator[Scan]:
+    from pydicom import dcmread
+    from pydicom.data import get_testdata_file
+
+    for name in ("CT_small.dcm", "examples_overlay.dcm"):
+        found = get_testdata_file(name, download=False)
+        if found is not None:
+            yield _gray(dcmread(str(found)).pixel_array)
+
+
+def _gray(pixels: np.ndarray) -> Scan:
+    values = np.ascontiguousarray(pixels, dtype=np.float32)[..., None]
+    return Scan(values - min(0.0, float(values.min())), ScanKind.GRAY, "PNG", 8)
+
+
+def _noise(rng: np.random.Generator, power: float) -> np.ndarray:
+    """Noise whose amplitude falls with the frequency to a power: 0 white, 2 cloud-like."""
+    white = np.fft.rfft2(rng.normal(size=(_SIDE, _SIDE)))
+    down, across = np.fft.fftfreq(_SIDE)[:, None], np.fft.rfftfreq(_SIDE)[None]
+    frequency = np.maximum(np.hypot(down, across), 1 / _SIDE)
+    shaped = np.fft.irfft2(white / frequency**power)
+    return (shaped - shaped.min()) / np.ptp(shaped) * 255
+
+
+def _patterns() -> Iterator[np.ndarray]:
+    y, x = np.mgrid[:_SIDE, :_SIDE]
+    yield x * 1.0
+    yield (x // 32 + y // 32) % 2 * 255.0
+    yield (np.hypot(y - 128, x - 128) < 90) * 200.0
+    yield 127 + 127 * np.sin(np.hypot(y - 128, x - 128) / 6)
+    yield (abs(y - 128) < 50) * (abs(x - 128) < 80) * 180.0
+    yield 127 + 127 * np.sin(x / 5.0)
+
+
+def _page(rng: np.random.Generator) -> np.ndarray:
+    page = np.full((_SIDE, _SIDE), 250, np.uint8)
+    for line in range(16, _SIDE, 16):
+        words = "".join(rng.choice(list("abcdefghiklmnopqrstuvw    "), 34))
+        cv2.putText(page, words, (8, line), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 20, 1, cv2.LINE_AA)
+    return page
+
+
+def _chest(rng: np.random.Generator) -> np.ndarray:
+    """Two dark lungs crossed by ribs, a bright spine and heart: the look of a chest X-ray."""
+    y, x = np.mgrid[:_SIDE, :_SIDE].astype(np.float32)
+    picture = np.full((_SIDE, _SIDE), 150, np.float32) + rng.normal(0, 4, (_SIDE, _SIDE))
+    for centre in (80, 176):
+        lung = np.hypot((y - 125) / 90, (x - centre - rng.uniform(-5, 5)) / 38) < 1
+        picture[lung] -= 90
+    for rib in range(9):
+        height = 35 + rib * 22 + rng.uniform(-3, 3)
+        arc = np.abs(y - height - 0.004 * (x - 128) ** 2) < 3
+        picture[arc] += 35
+    picture[np.abs(x - 128) < 12] += 50
+    picture[np.hypot((y - 160) / 45, (x - 145) / 40) < 1] += 45
+    return cv2.GaussianBlur(np.clip(picture, 0, 255), (0, 0), 1.5)
+
+
+def _trunk(rng: np.random.Generator) -> np.ndarray:
+    """An ellipse with organs, a spine and a bright rim: the look of an axial slice of the trunk."""
+    y, x = np.mgrid[:_SIDE, :_SIDE].astype(np.float32)
+    body = np.hypot((y - 128) / 75, (x - 128) / 112)
+    picture = np.where(body < 1, 90, 0) + np.where((body > 0.9) & (body < 1), 60, 0)
+    picture = picture.astype(np.float32)
+    for _ in range(9):
+        centre_y, centre_x = rng.uniform(90, 160), rng.uniform(50, 206)
+        organ = np.hypot((y - centre_y) / rng.uniform(8, 30), (x - centre_x) / rng.uniform(8, 30))
+        picture[(organ < 1) & (body < 0.85)] = rng.uniform(20, 220)
+    picture[np.hypot(y - 180, x - 128) < 14] = 240
+    picture += (picture > 0) * rng.normal(0, 5, picture.shape)
+    return cv2.GaussianBlur(np.clip(picture, 0, 255), (0, 0), 1.0)
