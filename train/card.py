@@ -58,6 +58,37 @@ One vote per distinct scan; 95 % bootstrap intervals in brackets. `python -m tra
 |---|---|---|---|---|
 {lgg}
 
+## How far the figures can be trusted
+
+**Prediction sets** (class-conditional conformal sets, fitted on `val`, counted on `test`): the share
+of scans whose set holds the true class.
+
+| stated | found | lowest class | mean classes a set |
+|---|---|---|---|
+{sets}
+
+**Changed pictures**: the same scans as other viewers, exporters and scanners would have given them.
+
+| change | balanced accuracy | same answer as unchanged | tumour sensitivity | specificity | rejected |
+|---|---|---|---|---|---|
+{robustness}
+
+**Pictures that are no brain MRI** ({strangers} of them, and damaged scans), each score at a limit that
+accepts {accepted} of `val`. "Served" is the one the application uses.
+
+| score | AUROC | good scans rejected | strangers rejected | rejected least |
+|---|---|---|---|---|
+{ood}
+
+**The modality shortcut**: a probe that knows nothing of a scan but its presumed sequence reaches a
+balanced accuracy of {shortcut_accuracy} and a tumour AUC of {shortcut_auc} (chance: 0.25 and 0.5): so
+much of the four-class figures may be the sequence and not the tumour. Within scans of one presumed
+sequence, where it cannot help:
+
+| presumed sequence | tumour scans | tumour-free | tumour AUC | sensitivity | specificity |
+|---|---|---|---|---|---|
+{within}
+
 ## Limits
 
 - Both networks were trained from scratch on two CPU cores, the ResNet50 in about an hour, the ResUNet
@@ -73,6 +104,8 @@ One vote per distinct scan; 95 % bootstrap intervals in brackets. `python -m tra
 - figshare gives no patient numbers in the copy used; its split is by contiguous blocks of slices.
 - The public sets come from few hospitals and scanners. Elsewhere the figures will be lower.
 - Children, operated brains, metastases, other tumours and other diseases are not in the classes.
+- The prediction sets' guarantee supposes scans like those of `val`; slices of one patient are alike,
+  so it holds only roughly.
 - LGG channels alone in gray: the mask was trained on FLAIR alone and on composites, not on T1 alone.
 - The out-of-distribution score lets some natural photos through; it is a warning, no guarantee.
 
@@ -132,6 +165,7 @@ def write_card(folder: Path) -> Path:
             masks=_mask_rows(masks),
             lgg="\n".join(_lgg_row(n, r) for n, r in metrics["lgg"].items()),
             no_tumor=scans["no_tumor"],
+            **_trust(metrics["trust"]),
             licence=manifest.provenance.licence,
         )
     )
@@ -139,6 +173,8 @@ def write_card(folder: Path) -> Path:
 
 
 def _shown(figure: Any) -> str:
+    if figure is None:
+        return "none"
     if isinstance(figure, dict) and "value" in figure:
         low, high = figure.get("low"), figure.get("high")
         interval = "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
@@ -179,3 +215,47 @@ def _mask_rows(masks: dict[str, Any]) -> str:
 def _lgg_row(name: str, report: dict[str, Any]) -> str:
     keys = ("roc_auc", "sensitivity", "specificity", "mirror_agreement")
     return f"| {name.replace('_', ' ')} | {' | '.join(_shown(report[k]) for k in keys)} |"
+
+
+def _trust(trust: dict[str, Any]) -> dict[str, str]:
+    """The fields of the template's section on trust."""
+    strange, shortcut = trust["out_of_distribution"], trust["modality"]
+    alone = shortcut["class_from_sequence_alone"]
+    return {
+        "sets": "\n".join(
+            f"| {name} | {_shown(one['coverage'])} | {_shown(min(one['coverage_by_class'].values()))}"
+            f" | {one['mean_set_size']:.2f} |"
+            for name, one in trust["prediction_sets"].items()
+        ),
+        "robustness": "\n".join(
+            f"| {name} | {' | '.join(_shown(one[key]) for key in _ROBUST)} |"
+            for name, one in trust["robustness"].items()
+        ),
+        "strangers": str(sum(strange["pictures"].values())),
+        "accepted": f"{strange['accepted_share_of_val']:.0%}",
+        "ood": "\n".join(_ood_row(name, one) for name, one in strange["scores"].items()),
+        "shortcut_accuracy": _shown(alone["balanced_accuracy"]),
+        "shortcut_auc": _shown(alone["tumour_auc"]),
+        "within": "\n".join(
+            f"| {name.replace('_', ' ')} | {' | '.join(_shown(one[key]) for key in _WITHIN)} |"
+            for name, one in shortcut["classifier_within_presumed_sequence"].items()
+        ),
+    }
+
+
+_ROBUST = (
+    "balanced_accuracy", "agreement", "tumour_sensitivity", "tumour_specificity", "rejected",
+)  # fmt: skip
+_WITHIN = (
+    "tumour_scans", "tumour_free_scans", "tumour_auc", "tumour_sensitivity", "tumour_specificity",
+)  # fmt: skip
+
+
+def _ood_row(name: str, score: dict[str, Any]) -> str:
+    by_kind = {kind: share for kind, share in score["rejected"].items() if kind != "all"}
+    least = min(by_kind, key=by_kind.__getitem__)
+    cells = [score["auroc"], score["good_scans_rejected"], score["rejected"]["all"]]
+    return (
+        f"| {name} | {' | '.join(_shown(cell) for cell in cells)} | {least} "
+        f"({_shown(by_kind[least])}) |"
+    )

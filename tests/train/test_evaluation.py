@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
+from core.config import PROJECT_ROOT
 from core.errors import DataError
 from core.inference import Engine
 from core.inference.runtime import ClassifierOutput
 
 pytest.importorskip("sklearn")
 
+from train.card import write_card
 from train.evaluation.bootstrap import intervals, resamples
 from train.evaluation.classification import four_class_report, lesion_report, roc_points
 from train.evaluation.evaluate import LGG_CHANNELS, evaluate, write
@@ -214,6 +216,16 @@ def engine():
     return Engine(manifest, BrightSpots(), features)
 
 
+def card_of(report, folder):
+    """The model card that a report makes beside a manifest of its version."""
+    manifest = json.loads((PROJECT_ROOT / "weights" / "manifest.json").read_text())
+    folder = folder / "weights"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write({**report, "model_version": manifest["model_version"]}, folder / "metrics.json")
+    return write_card(folder).read_text()
+
+
 def test_end_to_end(engine, tiny_data, tmp_path):
     data = {"four_class": tiny_data.four_class, "lgg": tiny_data.lgg, "resamples": 50}
     report = evaluate(engine, tiny_data.root, command="python -m train evaluate", **data)
@@ -237,6 +249,13 @@ def test_end_to_end(engine, tiny_data, tmp_path):
     text = (tmp_path / "metrics.json").read_text()
     assert str(tiny_data.root) not in text
     assert ".tif" not in text
+    assert report["trust"]["robustness"]["unchanged"]["agreement"] == 1
+    assert report["trust"]["prediction_sets"]["90%"]["coverage"] >= 0.5
+    assert report["trust"]["out_of_distribution"]["pictures"]["blank"] == 4
+    card = card_of(report, tmp_path)
+    assert "| unchanged | 0.500 | 1.000 |" in card
+    assert "{" not in card
+
     again = evaluate(engine, tiny_data.root, command="python -m train evaluate", **data)
     write(again, tmp_path / "again.json")
     one, two = (json.loads((tmp_path / f).read_text()) for f in ("metrics.json", "again.json"))
