@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from core.config import settings
+from core.config import Settings, settings
 from core.errors import InputError
 from core.imaging import SUPPORTED_SUFFIXES, decode
 from core.inference import Engine
@@ -83,13 +83,16 @@ class ModelFacts:
     decision_threshold: float
 
 
-def load_engine() -> Engine:
+def load_engine(chosen: Settings | None = None) -> Engine:
     """Load the engine that the settings name. It takes seconds: do it once a process.
+
+    Args:
+        chosen: the settings; those of the process by default.
 
     Raises:
         WeightsError: there are no usable weights; the text names the file and the cure.
     """
-    chosen = settings()
+    chosen = chosen or settings()
     return Engine.load(chosen.weights, runtime=chosen.runtime, threads=chosen.threads)
 
 
@@ -103,7 +106,10 @@ def model_facts(engine: Engine) -> ModelFacts:
 
 
 def analyse_all(
-    engine: Engine, sources: Iterable[Source], batch_size: int = BATCH_SIZE
+    engine: Engine,
+    sources: Iterable[Source],
+    batch_size: int = BATCH_SIZE,
+    all_heat_maps: bool = False,
 ) -> Iterator[Outcome]:
     """Analyse inputs batch by batch.
 
@@ -113,6 +119,7 @@ def analyse_all(
         engine: from ``load_engine``.
         sources: the inputs; read as they are needed.
         batch_size: largest number of inputs that go through the networks together, at least 1.
+        all_heat_maps: whether the analyses bring the heat map of every class.
 
     Yields:
         One outcome an input, in input order. An input that cannot be read or decoded is a
@@ -126,11 +133,11 @@ def analyse_all(
             decoded = _decode(source)
             size = decoded.pixels.size if isinstance(decoded, Scan) else 0
             if waiting and pixels + size > _BATCH_PIXELS:
-                yield from _analyse_batch(engine, waiting)
+                yield from _analyse_batch(engine, waiting, all_heat_maps)
                 waiting, pixels = [], 0
             waiting.append((source.name, decoded))
             pixels += size
-        yield from _analyse_batch(engine, waiting)
+        yield from _analyse_batch(engine, waiting, all_heat_maps)
         waiting, pixels = [], 0
 
 
@@ -142,8 +149,11 @@ def _decode(source: Source) -> Scan | Failure:
         return Failure(source.name, str(error))
 
 
-def _analyse_batch(engine: Engine, batch: list[tuple[str, Scan | Failure]]) -> Iterator[Outcome]:
-    analyses = iter(engine.analyse([one for _, one in batch if isinstance(one, Scan)]))
+def _analyse_batch(
+    engine: Engine, batch: list[tuple[str, Scan | Failure]], all_heat_maps: bool
+) -> Iterator[Outcome]:
+    scans = [one for _, one in batch if isinstance(one, Scan)]
+    analyses = iter(engine.analyse(scans, all_heat_maps=all_heat_maps))
     for name, one in batch:
         yield one if isinstance(one, Failure) else Success(name, one, next(analyses))
 

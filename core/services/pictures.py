@@ -1,4 +1,4 @@
-"""Pictures of results: what a page shows and what the command line saves.
+"""Pictures of results: what a page shows, what the store keeps, what the command line saves.
 
 Colours are chosen so that readers with a colour vision deficiency can tell them apart: the mask is
 sky blue (Okabe and Ito), the heat map goes through "inferno" from dark violet to pale yellow.
@@ -18,6 +18,7 @@ from core.types import Analysis, FloatArray, Scan, UInt8Array
 
 MASK_COLOUR = (86, 180, 233)
 _PREVIEW_SIDE = 768
+_THUMBNAIL_SIDE = 96
 _LOW_PERCENTILE, _HIGH_PERCENTILE = 1.0, 99.5
 # An outline of one pixel would vanish on a large picture.
 _OUTLINE_SHARE = 1 / 250
@@ -49,17 +50,15 @@ class Preview:
 
 def preview(success: Success) -> Preview:
     """Bring a result into the size in which a page shows it; nothing large is kept."""
-    height, width = success.scan.size
     # Small scans are enlarged too: an outline drawn at 256 pixels looks ragged on the screen.
-    scale = _PREVIEW_SIDE / max(height, width)
-    size = max(1, round(height * scale)), max(1, round(width * scale))
+    size = _size_for(success.scan.size, _PREVIEW_SIDE)
     small = dataclasses.replace(
         success.analysis,
         mask=np.where(_resized(success.analysis.mask, size) >= 128, 255, 0).astype(np.uint8),
         heat_map=_resized(success.analysis.heat_map, size),
     )
     picture = _resized(display_picture(success.scan), size)
-    return Preview(name=success.name, size=(height, width), picture=picture, analysis=small)
+    return Preview(name=success.name, size=success.scan.size, picture=picture, analysis=small)
 
 
 def display_picture(scan: Scan) -> UInt8Array:
@@ -68,18 +67,31 @@ def display_picture(scan: Scan) -> UInt8Array:
     Returns:
         uint8, shape (height, width, 3); three equal channels for a gray scan.
     """
+    low, high = display_window(scan.pixels)
+    stretched = (scan.pixels - low) / np.maximum(high - low, 1e-6)
+    picture = np.rint(np.clip(stretched, 0, 1) * 255).astype(np.uint8)
+    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
+
+
+def display_window(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The values between which a scan is shown: the robust percentiles of each channel.
+
+    Args:
+        pixels: float32, shape (height, width, channels).
+
+    Returns:
+        Lowest and highest value of each channel, float32, shape (channels,).
+    """
     # Every n-th pixel gives the same percentiles and spares a large picture its sorting.
-    step = max(1, max(scan.size) // 1024)
-    sample = scan.pixels[::step, ::step]
+    step = max(1, max(pixels.shape[:2]) // 1024)
+    sample = pixels[::step, ::step]
     low = np.percentile(sample, _LOW_PERCENTILE, axis=(0, 1)).astype(np.float32)
     high = np.percentile(sample, _HIGH_PERCENTILE, axis=(0, 1)).astype(np.float32)
     # A scan that is black but for a few pixels has no percentiles to stretch between.
     flat = high <= low
     low = np.where(flat, sample.min(axis=(0, 1)), low)
     high = np.where(flat, sample.max(axis=(0, 1)), high)
-    stretched = (scan.pixels - low) / np.maximum(high - low, 1e-6)
-    picture = np.rint(np.clip(stretched, 0, 1) * 255).astype(np.uint8)
-    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
+    return low, high
 
 
 def overlay_mask(
@@ -118,8 +130,14 @@ def overlay_heat_map(picture: UInt8Array, heat_map: FloatArray, opacity: float) 
         A new picture, uint8, shape (h, w, 3).
     """
     heat = np.clip(heat_map, 0, 1).astype(np.float32)
-    colours = cv2.applyColorMap(np.rint(heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    return _blend(picture, colours[..., ::-1].astype(np.float32), heat[..., None] * opacity)
+    colours = heat_colours()[np.rint(heat * 255).astype(np.uint8)]
+    return _blend(picture, colours.astype(np.float32), heat[..., None] * opacity)
+
+
+def heat_colours() -> UInt8Array:
+    """The colour of each of 256 steps of heat, coldest first: uint8, shape (256, 3), red first."""
+    steps = np.arange(256, dtype=np.uint8)[:, None]
+    return np.ascontiguousarray(cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO)[:, 0, ::-1])
 
 
 def mask_png(mask: UInt8Array) -> bytes:
@@ -132,11 +150,34 @@ def heat_map_png(heat_map: FloatArray) -> bytes:
     return _png(np.rint(np.clip(heat_map, 0, 1) * 255).astype(np.uint8))
 
 
-def _png(gray: UInt8Array) -> bytes:
-    done, encoded = cv2.imencode(".png", gray)
+def thumbnail_png(scan: Scan, mask: UInt8Array) -> bytes:
+    """A scan with the outline of its mask, small enough for a row of the worklist, as a PNG."""
+    size = _size_for(scan.size, _THUMBNAIL_SIDE)
+    # Every pixel that is masked in part counts, so that a small lesion does not vanish.
+    small = np.where(_resized(mask, size) > 0, 255, 0).astype(np.uint8)
+    picture = overlay_mask(_resized(display_picture(scan), size), small, MaskStyle.OUTLINE, 1.0)
+    return _png(picture[..., ::-1])
+
+
+def shrunk(array: np.ndarray, longest: int) -> np.ndarray:
+    """An array (height, width) whose longer side has at most so many pixels."""
+    return (
+        array if max(array.shape) <= longest else _resized(array, _size_for(array.shape, longest))
+    )
+
+
+def _png(picture: UInt8Array) -> bytes:
+    """A PNG of a gray picture (h, w) or one in OpenCV's order of colours (h, w, 3)."""
+    done, encoded = cv2.imencode(".png", picture)
     if not done:
-        raise RuntimeError(f"OpenCV could not write a PNG of shape {gray.shape}")
+        raise RuntimeError(f"OpenCV could not write a PNG of shape {picture.shape}")
     return encoded.tobytes()
+
+
+def _size_for(size: tuple[int, ...], longest: int) -> tuple[int, int]:
+    """Height and width of the same shape whose longer side has so many pixels."""
+    scale = longest / max(size[:2])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _blend(picture: UInt8Array, colours: FloatArray, alpha: FloatArray) -> UInt8Array:

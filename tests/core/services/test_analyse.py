@@ -79,7 +79,7 @@ def test_a_file_far_too_large_is_not_read(tmp_path):
 
 def test_a_programming_error_is_raised():
     class Broken(FakeEngine):
-        def analyse(self, scans, heat_map_class=None):
+        def analyse(self, scans, heat_map_class=None, all_heat_maps=False):
             raise KeyError("a mistake")
 
     with pytest.raises(KeyError):
