@@ -15,6 +15,7 @@ from core.triage.words import (
     headline,
     heat_map_meaning,
     mask_meaning,
+    measurements,
     percent,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "headline",
     "heat_map_meaning",
     "mask_meaning",
+    "measurements",
     "percent",
 ]

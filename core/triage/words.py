@@ -99,6 +99,21 @@ def diameter(lesion: Lesion) -> str:
     return f"{lesion.diameter_px:.0f} px"
 
 
+def measurements(lesion: Lesion) -> str:
+    """Area and longest diameter of a masked region, in millimetres where they are known."""
+    pixels = f"{lesion.area_px} px"
+    across = f"{lesion.diameter_px:.1f} px"
+    if lesion.area_mm2 is None or lesion.diameter_mm is None:
+        return (
+            f"Area {pixels}, longest diameter {across}; the file gives no pixel spacing, hence no "
+            "millimetres."
+        )
+    return (
+        f"Area {lesion.area_mm2:.0f} mm² ({pixels}), longest diameter {lesion.diameter_mm:.1f} mm "
+        f"({across})."
+    )
+
+
 def headline(finding: Finding) -> str:
     """The result in one line. "None of the three" is never called normal."""
     if not finding.suspected:

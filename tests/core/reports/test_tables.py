@@ -2,54 +2,25 @@
 
 import csv
 import io
-from datetime import UTC, date, datetime
 
 import pytest
 
 from core.reports.tables import worklist_csv
-from core.types import (
-    Band,
-    CaseStatus,
-    CaseSummary,
-    Lesion,
-    Reader,
-    Reason,
-    RequestedPriority,
-    TumourClass,
-    WaitState,
-)
+from core.types import Lesion, Reader, Reason, RequestedPriority, TumourClass
+from tests.fakes import case_summary
 
 
 def case(**changes):
     values = dict(
-        id=7,
-        patient_reference="P-12",
-        study_date=date(2026, 3, 4),
-        site="North",
         requested=RequestedPriority.URGENT,
-        urgency=None,
-        received_at=datetime(2026, 3, 5, 8, 30, tzinfo=UTC),
-        due_at=datetime(2026, 3, 5, 9, 30, tzinfo=UTC),
-        waited_minutes=12.34,
-        wait_state=WaitState.ON_TIME,
-        status=CaseStatus.NEW,
         assignee=Reader(1, "Dr. Ödegård", False),
-        score=71.26,
-        band=Band.IMMEDIATE,
-        reasons=(Reason("glioma", "Glioma 91 %", 55), Reason("urgent", "Requested urgent", 25)),
-        flagged=True,
         predicted=TumourClass.NO_TUMOR,
         probability=0.91234567,
-        tumour_probability=0.95,
         lesion=Lesion(120, 14.25, 0.0123, 80.06, 11.6),
-        thumbnail_key=None,
-        model_version="m-1",
-        scan_count=2,
-        scored_count=1,
-        failed_count=1,
-        version=3,
+        waited_minutes=12.34,
+        reasons=(Reason("glioma", "Glioma 91 %", 55), Reason("urgent", "Requested urgent", 25)),
     )
-    return CaseSummary(**(values | changes))
+    return case_summary(**(values | changes))
 
 
 def read(data):

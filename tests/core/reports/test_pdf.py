@@ -1,0 +1,318 @@
+"""A case's report, read back from the PDF."""
+
+import io
+import re
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pypdf
+import pytest
+
+from core.reports.pdf import MOST_PICTURED, CaseReport, case_report
+from core.reports.scans import ReportedScan, reported_picture
+from core.triage.words import DISCLAIMER
+from core.types import (
+    CaseStatus,
+    Decision,
+    Lesion,
+    Note,
+    Reader,
+    RequestedPriority,
+    ScanFinding,
+    ScanKind,
+    StudyDetails,
+    TumourClass,
+)
+from tests.fakes import case_summary
+
+ANNA, BORIS = Reader(1, "Anna", False), Reader(2, "Boris", True)
+NOON = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
+GLIOMA, MENINGIOMA, NO_TUMOR, PITUITARY = TumourClass
+
+
+def finding(**changes):
+    values = dict(
+        probabilities={GLIOMA: 0.9, MENINGIOMA: 0.05, NO_TUMOR: 0.03, PITUITARY: 0.02},
+        predicted=GLIOMA,
+        tumour_probability=0.97,
+        suspected=True,
+        lesion=Lesion(120, 14.24, 0.0123, 30.0, 7.12),
+        in_distribution=True,
+        kind=ScanKind.GRAY,
+        model_version="model-9",
+    )
+    return ScanFinding(**(values | changes))
+
+
+def scan(number=1, **changes):
+    names = ("scan", "mask", "heat map")
+    grays = [np.full((40, 30, 3), 60 * level, np.uint8) for level in range(3)]
+    values = dict(
+        number=number,
+        size=(400, 300),
+        spacing_mm=(0.5, 0.5),
+        finding=finding(),
+        decision_threshold=0.2917,
+        problem=None,
+        pictures=tuple(map(reported_picture, names, grays)),
+    )
+    return ReportedScan(**(values | changes))
+
+
+def decision(reader=ANNA, said=GLIOMA, model=GLIOMA, minutes=0, **changes):
+    values = dict(
+        id=1,
+        reader=reader,
+        finding=said,
+        model_finding=model,
+        model_version="model-9",
+        urgency=None,
+        mask_wrong=False,
+        asks_second=False,
+        status_after=CaseStatus.REPORTED,
+        decided_at=NOON + timedelta(minutes=minutes),
+    )
+    return Decision(**(values | changes))
+
+
+def report(status=CaseStatus.REPORTED, **changes):
+    values = dict(
+        case=case_summary(status=status),
+        details=StudyDetails("P-12", date(2026, 3, 4), "North", "Headache"),
+        scans=(scan(),),
+        decisions=(decision(),),
+        earlier_decisions=(),
+        missing=None,
+        notes=(),
+        model=("Model model-9.", "It misses small lesions."),
+        printed_at=NOON + timedelta(hours=3),
+        printed_by=ANNA,
+    )
+    return CaseReport(**(values | changes))
+
+
+def read(made):
+    return pypdf.PdfReader(io.BytesIO(case_report(made)))
+
+
+def text_of(made):
+    """All text, with line breaks as spaces: where a line ends is not the test's concern."""
+    return " ".join(" ".join(page.extract_text() for page in read(made).pages).split())
+
+
+def test_the_same_report_gives_the_same_bytes():
+    assert case_report(report()) == case_report(report())
+
+
+def test_every_page_says_what_it_is_whose_it_is_and_which_of_how_many():
+    pages = read(report(notes=(Note(1, ANNA, "word " * 3000, NOON),))).pages
+    assert len(pages) > 2
+    for number, page in enumerate(pages, start=1):
+        text = " ".join(page.extract_text().split())
+        assert DISCLAIMER in text
+        assert f"Case 7 · P-12 · printed 2026-03-05 15:00 UTC · page {number} of {len(pages)}" in (
+            text
+        )
+
+
+def test_readers_of_the_document_are_told_title_language_and_time():
+    document = read(report())
+    assert document.metadata.title == "Case report 7, P-12"
+    assert document.metadata.author == "Anna (unverified)"
+    assert document.metadata.subject
+    assert document.metadata.creation_date == NOON + timedelta(hours=3)
+    assert document.trailer["/Root"]["/Lang"] == "en-GB"
+    assert document.pages[0].mediabox.width == pytest.approx(595.28, abs=0.1)
+    titles = str([one["/Title"] for one in document.outline if not isinstance(one, list)])
+    assert "Readers’ finding" in titles and "What the model says" in titles
+
+
+def test_the_header_says_whose_scan_it_is_and_why_it_was_made():
+    text = text_of(report())
+    for part in ("P-12", "2026-03-04", "North", "Headache", "Routine", "2026-03-05 08:30 UTC"):
+        assert part in text
+
+
+def test_the_readers_finding_stands_before_the_models():
+    text = text_of(report(decisions=(decision(said=MENINGIOMA),)))
+    assert text.index("Readers’ finding") < text.index("Meningioma")
+    assert text.index("Meningioma") < text.index("What the model says")
+    assert text.index("What the model says") < text.index("Glioma suspected")
+    assert "Differs from the model (glioma)" in text
+
+
+def test_accounts_nobody_vouches_for_are_marked():
+    text = text_of(report(decisions=(decision(), decision(BORIS, minutes=5))))
+    assert "Anna (unverified)" in text
+    assert "Boris" in text and "Boris (unverified)" not in text
+
+
+def test_a_second_reading_is_said():
+    text = text_of(report(decisions=(decision(), decision(BORIS, minutes=5))))
+    assert (
+        "Reported by Boris on 2026-03-05 12:05 UTC; the same finding by Anna (unverified). "
+        "Agrees with the model."
+    ) in text
+
+
+def test_a_changed_mind_is_no_second_reading():
+    text = text_of(report(decisions=(decision(said=MENINGIOMA), decision(minutes=5))))
+    assert "Reported by Anna (unverified) on 2026-03-05 12:05 UTC; one reader." in text
+
+
+def test_an_outvoted_reading_is_said():
+    decisions = (decision(said=MENINGIOMA), decision(BORIS, minutes=5))
+    assert "another finding by Anna (unverified)" in text_of(report(decisions=decisions))
+
+
+def test_what_readers_marked_is_said():
+    marked = decision(mask_wrong=True, asks_second=True, urgency=RequestedPriority.EMERGENCY)
+    assert (
+        "Mask marked as wrong, urgency corrected to emergency, asks for a second reader"
+    ) in text_of(report(decisions=(marked,)))
+
+
+def test_an_unfinished_case_is_not_called_reported():
+    text = text_of(
+        report(status=CaseStatus.NEEDS_SECOND_READER, missing="A second reader has to confirm it.")
+    )
+    assert "Preliminary: glioma" in text
+    assert "Not reported yet. A second reader has to confirm it." in text
+    assert "Reported by" not in text
+
+
+def test_a_case_nobody_read_says_so():
+    text = text_of(report(status=CaseStatus.NEW, decisions=()))
+    assert "No reader has decided yet." in text
+    assert text.index("No reader") < text.index("Glioma suspected")
+
+
+def test_readings_from_before_new_scans_arrived_do_not_count():
+    text = text_of(
+        report(status=CaseStatus.NEW, decisions=(), earlier_decisions=(decision(said=PITUITARY),))
+    )
+    assert "No reader has decided yet." in text
+    assert text.index("No reader") < text.index("Readings before new scans arrived")
+    assert "Pituitary tumour" in text
+
+
+@pytest.mark.parametrize("reader_says", [True, False])
+def test_no_tumour_is_never_called_normal(reader_says):
+    calm = finding(
+        predicted=NO_TUMOR,
+        suspected=False,
+        tumour_probability=0.02,
+        lesion=None,
+        probabilities={GLIOMA: 0.01, MENINGIOMA: 0.005, NO_TUMOR: 0.98, PITUITARY: 0.005},
+    )
+    decisions = (decision(said=NO_TUMOR, model=NO_TUMOR),) if reader_says else ()
+    text = text_of(report(scans=(scan(finding=calm),), decisions=decisions))
+    assert "None of the three suspected" in text
+    assert "does not mean a scan without disease" in text
+    assert not re.search(r"\b(normal|healthy|unremarkable)\b", text, re.IGNORECASE)
+
+
+def test_figures_have_units_and_the_model_that_made_them():
+    text = text_of(report())
+    assert "97.0 %" in text and "decision threshold of 29.2 %" in text
+    assert "Area 30 mm² (120 px), longest diameter 7.1 mm (14.2 px)." in text
+    assert "Area: 1.2 % of the head." in text
+    assert "enhancing tumour" in text
+    assert "Model model-9" in text
+    assert "It misses small lesions." in text
+
+
+def test_without_spacing_there_are_no_millimetres():
+    text = text_of(
+        report(
+            scans=(scan(spacing_mm=None, finding=finding(lesion=Lesion(120, 14.24, 0.0123))),),
+        )
+    )
+    assert "Area 120 px, longest diameter 14.2 px; the file gives no pixel spacing" in text
+    assert " mm" not in text.replace("no millimetres", "")
+
+
+def test_a_strange_scan_is_warned_of_before_its_figures():
+    text = text_of(report(scans=(scan(finding=finding(in_distribution=False)),)))
+    assert text.index("Warning: This picture is unlike") < text.index("97.0 %")
+
+
+def test_a_scan_that_failed_stays_in_the_report():
+    failed = scan(2, finding=None, decision_threshold=None, problem="It broke.", pictures=())
+    text = text_of(report(scans=(scan(), failed)))
+    assert "Scan 2 of 2" in text and "It broke." in text
+
+
+def test_all_pictures_are_there():
+    images = [image for page in read(report()).pages for image in page.images]
+    assert len(images) == 3
+    assert {image.image.size for image in images} == {(30, 40)}
+
+
+def test_a_study_of_many_scans_lists_those_without_pictures():
+    scans = tuple(scan(number) for number in range(1, MOST_PICTURED + 4))
+    made = read(report(scans=scans))
+    text = " ".join(" ".join(page.extract_text() for page in made.pages).split())
+    assert f"Scan {MOST_PICTURED} of {len(scans)}" in text
+    assert f"Scan {MOST_PICTURED + 1} of" not in text
+    assert "Further scans, without pictures" in text
+    assert f"{len(scans)} Glioma suspected 97.0 % 7 mm" in text
+
+
+@pytest.mark.parametrize("name", ["Ödegård Łuczak", "Παπαδόπουλος", "Щербаков", "Nguyễn Thị"])
+def test_names_of_many_alphabets_are_drawn(name):
+    text = text_of(report(notes=(Note(1, Reader(3, name, True), "noted", NOON),)))
+    assert name in text
+    assert "cannot print" not in text
+
+
+def test_what_cannot_be_drawn_is_counted_and_said():
+    text = text_of(report(notes=(Note(1, ANNA, "seen by 王芳 and שרה", NOON),)))
+    assert "5 characters of names or notes" in text
+    assert "seen by ▯▯ and ▯▯▯" in text
+    assert text.index("5 characters") < text.index("Readers’ finding")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<b>bold</b> & <para> </para>",
+        "<img src='file:///etc/passwd'/>",
+        "&lt; &#0; %s {0}",
+        "a\x00b\u202ec\ud800d\x1b[0m",
+    ],
+)
+def test_text_is_never_taken_as_markup(hostile):
+    shown = re.sub("[\x00\u202e\ud800\x1b]", "", hostile)
+    made = report(
+        details=StudyDetails(hostile, None, hostile, hostile),
+        decisions=(decision(reader=Reader(1, hostile, True)),),
+        notes=(Note(1, Reader(1, hostile, False), hostile, NOON),),
+        printed_by=Reader(1, hostile, True),
+    )
+    text = text_of(made)
+    assert text.count(" ".join(shown.split())) >= 5
+
+
+def test_line_breaks_of_a_note_stay():
+    pages = read(report(notes=(Note(1, ANNA, "first\r\n\r\nsecond\nthird", NOON),))).pages
+    lines = [line.strip() for page in pages for line in page.extract_text().splitlines()]
+    assert {"first", "second", "third"} <= set(lines)
+
+
+@pytest.mark.parametrize("note", ["word " * 20000, "x" * 30000, "\n" * 400, ""])
+def test_notes_of_any_length_flow_over_the_pages(note):
+    made = read(report(notes=(Note(1, ANNA, note, NOON), Note(2, BORIS, "the end", NOON))))
+    text = "".join(page.extract_text() for page in made.pages)
+    assert text.count(note[:1]) >= len(note.replace(" ", "")) / 4 if note.strip() else True
+    assert "the end" in text
+
+
+def test_a_long_name_finds_room_everywhere():
+    long = Reader(1, "Wolfeschlegelsteinhausenbergerdorff" * 5, False)
+    made = report(
+        details=StudyDetails("R" * 120, None, "S" * 120, "I" * 1000),
+        decisions=(decision(reader=long),),
+        printed_by=long,
+    )
+    assert "RRR… · printed" in text_of(made)
