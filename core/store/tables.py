@@ -26,6 +26,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite numbers rows by itself only where the key is a plain INTEGER.
 Id = BigInteger().with_variant(Integer(), "sqlite")
+# Compared character by character on both databases: a search for a beginning is then a range.
+PlainText = String(240).with_variant(String(240, collation="C"), "postgresql")
+# Nothing is NULL in the database too, not the JSON text "null".
+Json = JSON(none_as_null=True)
 
 
 class Base(DeclarativeBase):
@@ -65,7 +69,7 @@ class StudyRow(Base):
     study_key: Mapped[str] = mapped_column(String(400), unique=True)
     patient_reference: Mapped[str | None] = mapped_column(String(120))
     # Folded for search and for "earlier scans of the same patient".
-    reference_folded: Mapped[str | None] = mapped_column(String(240))
+    reference_folded: Mapped[str | None] = mapped_column(PlainText)
     study_date: Mapped[date | None]
     site: Mapped[str | None] = mapped_column(String(120))
     indication: Mapped[str | None] = mapped_column(Text)
@@ -90,7 +94,7 @@ class StudyRow(Base):
     # score - waiting_per_hour / 3600 * received_at: its order never changes as time goes by.
     rank_key: Mapped[float] = mapped_column(Double)
     band: Mapped[str] = mapped_column(String(20))
-    reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    reasons: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     scan_count: Mapped[int]
     scored_count: Mapped[int]
     failed_count: Mapped[int]
@@ -99,17 +103,24 @@ class StudyRow(Base):
     predicted: Mapped[str | None] = mapped_column(String(20))
     probability: Mapped[float | None] = mapped_column(Double)
     tumour_probability: Mapped[float | None] = mapped_column(Double)
-    lesion: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    lesion: Mapped[dict[str, Any] | None] = mapped_column(Json)
     lesion_fraction: Mapped[float | None] = mapped_column(Double)
     thumbnail_key: Mapped[str | None] = mapped_column(String(64))
     model_version: Mapped[str | None] = mapped_column(String(80))
 
     __table_args__ = (
+        # One for each order of the worklist, one for each filter in the usual order,
         Index(None, "open", "rank_key", "id"),
         Index(None, "open", "received_at", "id"),
+        Index(None, "open", "tumour_probability", "id"),
+        Index(None, "open", "lesion_fraction", "id"),
+        Index(None, "open", "reference_folded", "id"),
         Index(None, "open", "due_at"),
         Index(None, "status", "rank_key", "id"),
+        Index(None, "open", "predicted", "rank_key", "id"),
+        Index(None, "open", "flagged", "rank_key", "id"),
         Index(None, "assignee_id", "open", "rank_key", "id"),
+        # and one for search and the patient's other studies.
         Index(None, "reference_folded", "study_date"),
     )
 
@@ -148,7 +159,7 @@ class ScanRow(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"))
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), index=True)
-    received_at: Mapped[float] = mapped_column(Double)
+    received_at: Mapped[float] = mapped_column(Double, index=True)
 
     __table_args__ = (UniqueConstraint("study_id", "image_id"),)
 
@@ -161,18 +172,18 @@ class AnalysisRow(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"))
     model_version: Mapped[str] = mapped_column(String(80))
-    probabilities: Mapped[dict[str, float]] = mapped_column(JSON)
+    probabilities: Mapped[dict[str, float]] = mapped_column(Json)
     predicted: Mapped[str] = mapped_column(String(20))
     tumour_probability: Mapped[float] = mapped_column(Double)
     suspected: Mapped[bool]
     decision_threshold: Mapped[float] = mapped_column(Double)
-    lesion: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    lesion: Mapped[dict[str, Any] | None] = mapped_column(Json)
     ood_score: Mapped[float] = mapped_column(Double)
     in_distribution: Mapped[bool]
     kind: Mapped[str] = mapped_column(String(12))
     # Keys in the file store: the mask, one heat map a class, the small picture with the overlay.
     mask_key: Mapped[str] = mapped_column(String(64))
-    heat_map_keys: Mapped[dict[str, str]] = mapped_column(JSON)
+    heat_map_keys: Mapped[dict[str, str]] = mapped_column(Json)
     thumbnail_key: Mapped[str] = mapped_column(String(64))
     elapsed_ms: Mapped[float] = mapped_column(Double)
     created_at: Mapped[float] = mapped_column(Double, index=True)
@@ -223,6 +234,8 @@ class AuditRow(Base):
     at: Mapped[float] = mapped_column(Double, index=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     study_id: Mapped[int | None] = mapped_column(ForeignKey("studies.id"), index=True)
+    # The study's version afterwards: tells a reader with an older one what has happened since.
+    study_version: Mapped[int | None]
     action: Mapped[str] = mapped_column(String(40))
     text: Mapped[str] = mapped_column(Text)
 
@@ -275,3 +288,12 @@ class CounterRow(Base):
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     bucket: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     value: Mapped[int] = mapped_column(BigInteger)
+
+
+class MarkRow(Base):
+    """What stored rows were computed with, so that a change of the settings is noticed."""
+
+    __tablename__ = "marks"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(400))

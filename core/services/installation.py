@@ -1,0 +1,58 @@
+"""One installation: its settings, database, files and queue. Every other service takes it first."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy.engine import URL
+
+from core import config
+from core.config import Settings
+from core.jobs.queue import Queue
+from core.store.database import Database
+from core.store.files import FileStore
+
+_DATABASE = "neurotriage.db"
+_FILES = "files"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What services work on. Threads may share one; every process opens its own.
+
+    Attributes:
+        settings: everything an installation may set.
+        database: the rows.
+        files: pictures, masks and heat maps.
+        queue: the hints that wake workers.
+    """
+
+    settings: Settings
+    database: Database
+    files: FileStore
+    queue: Queue
+
+
+def open_installation(settings: Settings | None = None) -> Installation:
+    """Open the installation of the given settings, or of the process's.
+
+    Raises:
+        StoreError: storage, database or queue cannot be used; the text says what to do.
+    """
+    settings = settings or config.settings()
+    files = FileStore(settings.storage / _FILES)
+    address = settings.database_url.get_secret_value() or URL.create(
+        "sqlite", database=str(settings.storage / _DATABASE)
+    )
+    return Installation(
+        settings=settings,
+        database=Database.open(address),
+        files=files,
+        queue=Queue.open(settings.queue_url.get_secret_value(), settings.storage),
+    )
+
+
+def now() -> float:
+    """Seconds since 1970, as all times are stored."""
+    return time.time()

@@ -1,0 +1,78 @@
+"""The audit log: who did what, when. Only ever added to."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.store.rows import clean, utc
+from core.store.tables import AuditRow, StudyRow, UserRow
+from core.types import HistoryEntry
+
+_SYSTEM = "system"
+
+
+def log_action(
+    session: Session,
+    *,
+    action: str,
+    text: str,
+    now: float,
+    user_id: int | None = None,
+    study_id: int | None = None,
+) -> None:
+    """Add a line; after the change it tells of, in the same transaction.
+
+    Args:
+        session: a transaction.
+        action: stable name, such as ``decision``.
+        text: what happened, in words that also tell a reader whose view is out of date.
+        now: seconds since 1970.
+        user_id: whose doing it was; None for what no person did.
+        study_id: the case, where it concerns one.
+    """
+    study = None if study_id is None else session.get_one(StudyRow, study_id)
+    session.add(
+        AuditRow(
+            at=now,
+            user_id=user_id,
+            study_id=study_id,
+            study_version=None if study is None else study.version,
+            action=action,
+            text=clean(text),
+        )
+    )
+    session.flush()
+
+
+def history(session: Session, study_id: int) -> list[HistoryEntry]:
+    """What happened to a case, oldest first."""
+    return _entries(session, study_id, since_version=-1, limit=None)
+
+
+def first_since(session: Session, study_id: int, version: int) -> HistoryEntry | None:
+    """What made a version of a case out of date; None where nobody wrote it down."""
+    found = _entries(session, study_id, since_version=version, limit=1)
+    return found[0] if found else None
+
+
+def _entries(
+    session: Session, study_id: int, *, since_version: int, limit: int | None
+) -> list[HistoryEntry]:
+    rows = session.execute(
+        select(AuditRow, UserRow)
+        .outerjoin(UserRow, UserRow.id == AuditRow.user_id)
+        .where(AuditRow.study_id == study_id, AuditRow.study_version > since_version)
+        .order_by(AuditRow.id)
+        .limit(limit)
+    )
+    return [
+        HistoryEntry(at=utc(row.at), who=_who(user), action=row.action, text=row.text)
+        for row, user in rows
+    ]
+
+
+def _who(user: UserRow | None) -> str:
+    if user is None:
+        return _SYSTEM
+    return user.name if user.verified else f"{user.name} (unverified)"
