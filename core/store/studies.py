@@ -96,14 +96,29 @@ def find_or_create_study(
     if created:
         apply_change(session, None, state_of(session.get_one(StudyRow, study_id)))
         return study_id, True
+    supplement(session, study_id, details)
+    return study_id, False
+
+
+def supplement(session: Session, study_id: int, details: StudyDetails) -> None:
+    """Take from details what a case does not know yet, and the more urgent of the two requests.
+
+    Compute its priority again then. A case with a patient reference keeps its study date, or its
+    lack of one: it is part of what the case is known by.
+
+    Raises:
+        InputError: there is no such case.
+    """
     with changing(session, study_id) as study:
-        for name in ("study_date", "site", "indication"):
-            if getattr(study, name) is None:
-                setattr(study, name, values[name])
+        if study.study_date is None and study.patient_reference is None:
+            study.study_date = details.study_date
+        if study.site is None and details.site is not None:
+            study.site = clean(details.site)
+        if study.indication is None and details.indication is not None:
+            study.indication = clean(details.indication)
         study.requested = str(
             max(RequestedPriority(study.requested), details.requested, key=_BY_URGENCY.index)
         )
-    return study_id, False
 
 
 def set_priority(
