@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import StoreError
 from core.services.installation import Installation, open_installation
-from core.services.scoring import start_embedded_worker
+from core.services.workers import start_embedded_worker
 from pages.components.engine import shared_engine
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.errors import InputError
 from core.services.installation import Installation
 from core.services.readers import add_reader, readers, sign_in
 from core.types import Reader
@@ -23,7 +24,7 @@ def signed_in_reader() -> Reader:
 
 def reader_gate(installation: Installation) -> None:
     """Let nobody pass without an account."""
-    if "auth" in st.secrets:
+    if st.secrets.load_if_toml_exists() and "auth" in st.secrets:
         _verified(installation)
     else:
         _unverified(installation)
@@ -84,8 +85,12 @@ def _choice(installation: Installation, accounts: list[Reader], key: str) -> Non
             if not name:
                 st.error("Please choose an account or type a name.")
                 return
-            st.session_state[_SLOT] = by_name.get(name) or add_reader(installation, name)
-            st.rerun()
+            try:
+                st.session_state[_SLOT] = by_name.get(name) or add_reader(installation, name)
+            except InputError as error:
+                st.error(str(error))
+            else:
+                st.rerun()
 
 
 def _recall(accounts: list[Reader]) -> None:
