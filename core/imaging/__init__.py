@@ -1,5 +1,6 @@
 """From bytes to the square the networks see, and back."""
 
+from core.imaging.identity import without_identity
 from core.imaging.preprocess import (
     PREPROCESSING_VERSION,
     SIDE,
@@ -20,4 +21,5 @@ __all__ = [
     "map_to_square",
     "prepare",
     "resize_square",
+    "without_identity",
 ]

@@ -17,7 +17,7 @@ SUPPORTED_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 
 # Phones' multi-picture JPEGs come through the JPEG reader. Pillow loads its rarer readers on demand
 # only when no formats are named, so they are loaded here.
-_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "DIB", "WEBP")
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "DIB", "WEBP")
 Image.init()
 # How files of those formats begin. One that begins so and is still not recognised is damaged or of
 # a rare kind, and saying "not a picture" of it would mislead.
@@ -36,6 +36,7 @@ _PNG_DEPTH = 24  # position of the bit depth in a PNG's header
 _PNG_SAMPLES = {2: 3, 4: 2, 6: 4}  # samples per pixel by colour type; else 1
 _DEFLATE_RATIO = 1032  # deflate cannot pack more bytes than this into one
 _ORIENTATION_TAG = 0x0112
+_TURNED = range(2, 9)  # orientations that change the picture
 _TIFF_BITS, _TIFF_COMPRESSION, _TIFF_PHOTOMETRIC, _TIFF_PLANAR = 258, 259, 262, 284
 _TIFF_EXTRA_SAMPLES, _TIFF_SAMPLE_FORMAT = 338, 339
 _SUBSAMPLED = 6  # YCbCr, whose pixels may share colours
@@ -66,10 +67,21 @@ def decode(data: bytes) -> Scan:
         InputError: the bytes are no picture this program reads, are damaged, hold no or too many
             pixels (over ``MAX_PIXELS``), or hold several pages.
     """
+    return decode_with_orientation(data)[0]
+
+
+def decode_with_orientation(data: bytes) -> tuple[Scan, int]:
+    """What ``decode`` returns, and the EXIF orientation that was applied for it (1 for none).
+
+    A TIFF's own orientation tag is part of its pixels here and not told.
+
+    Raises:
+        InputError: as ``decode`` does.
+    """
     if not data:
         raise InputError("The file is empty (0 bytes). Please export the scan again.")
     try:
-        pixels, bits, source_format = _read(data)
+        pixels, bits, source_format, orientation = _read(data)
         kind = ScanKind.COMPOSITE if _channels_differ(pixels) else ScanKind.GRAY
         if kind is ScanKind.GRAY and pixels.shape[2] == 3:
             pixels = (pixels @ _LUMA)[..., None]
@@ -79,16 +91,19 @@ def decode(data: bytes) -> Scan:
             "The picture needs more memory than is free on this computer. "
             "Please export the slice at its own resolution."
         ) from error
-    return Scan(pixels=pixels, kind=kind, source_format=source_format, bits=bits)
+    return Scan(pixels=pixels, kind=kind, source_format=source_format, bits=bits), orientation
 
 
-def _read(data: bytes) -> tuple[FloatArray, int, str]:
-    """Upright finite pixels, bits per sample and container; any failure becomes an InputError."""
+def _read(data: bytes) -> tuple[FloatArray, int, str, int]:
+    """Upright finite pixels, bits per sample, container and the orientation that was applied.
+
+    Any failure becomes an InputError.
+    """
     with warnings.catch_warnings():
         # Pillow warns of large pictures (our limit decides) and of damage (told by our errors).
         warnings.simplefilter("ignore")
         try:
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check_header(image, data)
                 pixels, bits, orientation = _read_pixels(image, data)
                 source_format = image.format or "unknown"
@@ -105,7 +120,9 @@ def _read(data: bytes) -> tuple[FloatArray, int, str]:
     if bits > 16:
         pixels = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
         pixels = np.clip(pixels, -_LARGEST_VALUE, _LARGEST_VALUE)
-    return np.ascontiguousarray(_orient(pixels, orientation)), bits, source_format
+    if orientation not in _TURNED:
+        orientation = 1
+    return np.ascontiguousarray(_orient(pixels, orientation)), bits, source_format, orientation
 
 
 def _damaged() -> InputError:
@@ -250,7 +267,7 @@ def _essential_chunks(data: bytes) -> bytes:
 
 
 def _orient(pixels: FloatArray, orientation: int) -> FloatArray:
-    """Apply an EXIF orientation (1 to 8; anything else is left alone)."""
+    """Apply an EXIF orientation, 1 to 8."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):
