@@ -8,6 +8,7 @@ from core.errors import InputError
 from core.services.installation import Installation
 from core.services.readers import add_reader, readers, sign_in
 from core.types import Reader
+from pages.components.text import escaped
 
 _SLOT = "reader"
 _remembered = st.components.v2.component(
@@ -64,7 +65,7 @@ def _unverified(installation: Installation) -> None:
         st.stop()
     with st.sidebar:
         st.markdown("##### Reader")
-        st.markdown(f"**{_escaped(signed_in_reader().name)}** :gray-badge[unverified]")
+        st.markdown(f"**{escaped(signed_in_reader().name)}** :gray-badge[unverified]")
         with st.expander("Change the account"):
             _choice(installation, accounts, key="sidebar")
 
@@ -108,7 +109,3 @@ def _recall(accounts: list[Reader]) -> None:
         if int(found.kept) in by_id:
             st.session_state[_SLOT] = by_id[int(found.kept)]
             st.rerun()
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-.!|<>~:$" else c for c in text)
