@@ -51,13 +51,13 @@ class Preview:
 def preview(success: Success) -> Preview:
     """Bring a result into the size in which a page shows it; nothing large is kept."""
     # Small scans are enlarged too: an outline drawn at 256 pixels looks ragged on the screen.
-    size = _size_for(success.scan.size, _PREVIEW_SIDE)
+    size = size_for(success.scan.size, _PREVIEW_SIDE)
     small = dataclasses.replace(
         success.analysis,
-        mask=np.where(_resized(success.analysis.mask, size) >= 128, 255, 0).astype(np.uint8),
-        heat_map=_resized(success.analysis.heat_map, size),
+        mask=np.where(resized(success.analysis.mask, size) >= 128, 255, 0).astype(np.uint8),
+        heat_map=resized(success.analysis.heat_map, size),
     )
-    picture = _resized(display_picture(success.scan), size)
+    picture = resized(display_picture(success.scan), size)
     return Preview(name=success.name, size=success.scan.size, picture=picture, analysis=small)
 
 
@@ -152,18 +152,28 @@ def heat_map_png(heat_map: FloatArray) -> bytes:
 
 def thumbnail_png(scan: Scan, mask: UInt8Array) -> bytes:
     """A scan with the outline of its mask, small enough for a row of the worklist, as a PNG."""
-    size = _size_for(scan.size, _THUMBNAIL_SIDE)
+    size = size_for(scan.size, _THUMBNAIL_SIDE)
     # Every pixel that is masked in part counts, so that a small lesion does not vanish.
-    small = np.where(_resized(mask, size) > 0, 255, 0).astype(np.uint8)
-    picture = overlay_mask(_resized(display_picture(scan), size), small, MaskStyle.OUTLINE, 1.0)
+    small = np.where(resized(mask, size) > 0, 255, 0).astype(np.uint8)
+    picture = overlay_mask(resized(display_picture(scan), size), small, MaskStyle.OUTLINE, 1.0)
     return _png(picture[..., ::-1])
 
 
 def shrunk(array: np.ndarray, longest: int) -> np.ndarray:
     """An array (height, width) whose longer side has at most so many pixels."""
-    return (
-        array if max(array.shape) <= longest else _resized(array, _size_for(array.shape, longest))
-    )
+    return array if max(array.shape) <= longest else resized(array, size_for(array.shape, longest))
+
+
+def size_for(size: tuple[int, ...], longest: int) -> tuple[int, int]:
+    """Height and width of the same shape whose longer side has so many pixels."""
+    scale = longest / max(size[:2])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def resized(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An array (height, width) or (height, width, 3), in another height and width."""
+    method = cv2.INTER_AREA if size[0] < array.shape[0] else cv2.INTER_LINEAR
+    return cv2.resize(array, (size[1], size[0]), interpolation=method)
 
 
 def _png(picture: UInt8Array) -> bytes:
@@ -174,17 +184,6 @@ def _png(picture: UInt8Array) -> bytes:
     return encoded.tobytes()
 
 
-def _size_for(size: tuple[int, ...], longest: int) -> tuple[int, int]:
-    """Height and width of the same shape whose longer side has so many pixels."""
-    scale = longest / max(size[:2])
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
 def _blend(picture: UInt8Array, colours: FloatArray, alpha: FloatArray) -> UInt8Array:
     mixed = picture.astype(np.float32) * (1 - alpha) + colours * alpha
     return np.rint(mixed).astype(np.uint8)
-
-
-def _resized(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    method = cv2.INTER_AREA if size[0] < array.shape[0] else cv2.INTER_LINEAR
-    return cv2.resize(array, (size[1], size[0]), interpolation=method)
