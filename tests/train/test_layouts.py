@@ -1,13 +1,18 @@
 """The publishers' layouts, made anew in the tests."""
 
+import io
+import zipfile
+
 import cv2
 import numpy as np
 import pytest
 
 from core.errors import DataError
 from core.imaging import prepare
-from core.types import ScanKind
-from train.data.layouts import read_figshare_mat, read_mask, read_scan
+from core.reports.training_set import TrainingRow, TrainingSetWriter, picture_path
+from core.types import ScanKind, TumourClass
+from tests.fakes import scan_png
+from train.data.layouts import read_figshare_mat, read_mask, read_scan, reader_samples
 from train.data.splits import Sample
 
 FIGSHARE = Sample("figshare", "images/7.jpg", "glioma", "train", "scan-7", "b")
@@ -104,3 +109,50 @@ def test_a_missing_mask_is_an_error_not_an_empty_one(tmp_path, sample):
 
 def test_sets_without_masks_have_none(tmp_path):
     assert read_mask(Sample("br35h", "no/1.jpg", "no_tumor", "train", "a", "a"), tmp_path) is None
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """An unpacked training export: two scans of one patient, and one of a case of several."""
+    out = io.BytesIO()
+    writer = TrainingSetWriter(out)
+    for key, label, label_of, patient in (
+        ("aa", TumourClass.GLIOMA, "scan", 1),
+        ("bb", TumourClass.NO_TUMOR, "scan", 1),
+        ("cc", TumourClass.PITUITARY, "case", 2),
+    ):
+        path = picture_path(label, key, "PNG")
+        row = TrainingRow(path, label, label_of, "glioma", "m", "2026-03-05T12:00:00", 2, patient)
+        writer.add(row, scan_png(60 + patient, 50))
+    writer.close()
+    zipfile.ZipFile(out).extractall(tmp_path / "readers")
+    return tmp_path
+
+
+def test_an_export_of_the_application_is_read(exported):
+    glioma, free = reader_samples(exported, "readers")
+    assert (glioma.label, free.label) == ("glioma", "no_tumor")
+    assert glioma.split == free.split == "train"
+    assert glioma.group != free.group
+    # Two scans of one patient stay together.
+    assert glioma.block == free.block
+    assert read_scan(glioma, exported).size == (61, 50)
+    assert read_mask(glioma, exported) is None
+
+
+def test_labels_that_hold_for_the_case_only_are_asked_for(exported):
+    samples = reader_samples(exported, "readers", certain_only=False)
+    assert [sample.label for sample in samples] == ["glioma", "no_tumor", "pituitary"]
+    assert samples[2].block != samples[0].block
+
+
+def test_what_is_no_export_is_named(tmp_path, exported):
+    with pytest.raises(DataError, match=r"other.manifest\.csv"):
+        reader_samples(tmp_path, "other")
+    manifest = exported / "readers" / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("glioma,scan", "wart,scan"))
+    with pytest.raises(DataError, match="wart"):
+        reader_samples(exported, "readers")
+    manifest.write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="no list"):
+        reader_samples(exported, "readers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 
 from core.errors import DataError
 from core.imaging import decode
-from core.types import FloatArray, Scan, ScanKind
+from core.types import CLASSES, FloatArray, Scan, ScanKind
 from train.data.splits import Sample
 
 
@@ -59,3 +60,40 @@ def read_figshare_mat(path: Path) -> tuple[Scan, FloatArray]:
         raise DataError(f"{path} is no figshare file: cjdata/image or tumorMask missing") from error
     pixels = np.ascontiguousarray(image)[..., None]
     return Scan(pixels, ScanKind.GRAY, "MAT", 16), np.ascontiguousarray(mask)
+
+
+def reader_samples(root: Path, dataset: str, certain_only: bool = True) -> list[Sample]:
+    """Scans that readers labelled in the application, as its training export holds them.
+
+    All are of the split ``train``: what is measured on stays as it is committed. That none of them
+    is a scan of ``val`` or ``test`` is for whoever exports them to make sure of.
+
+    Args:
+        root: the data folder.
+        dataset: the folder in it into which the archive was unpacked.
+        certain_only: leave out pictures whose label holds for their case but perhaps not for them.
+
+    Raises:
+        DataError: the folder holds no such export, or a label is unknown.
+    """
+    manifest = root / dataset / "manifest.csv"
+    try:
+        with manifest.open(newline="", encoding="utf-8") as handle:
+            rows = list(csv.DictReader(handle))
+        samples = [
+            Sample(
+                dataset, row["path"], row["label"], "train",
+                group=f"{dataset}-{Path(row['path']).stem}",
+                block=f"{dataset}-patient-{row['patient']}",
+            )
+            for row in rows
+            if row["label_of"] == "scan" or not certain_only
+        ]  # fmt: skip
+    except (OSError, KeyError) as error:
+        raise DataError(
+            f"{manifest} is missing or no list of a training export. Unpack the archive there."
+        ) from error
+    unknown = {sample.label for sample in samples} - set(CLASSES)
+    if unknown:
+        raise DataError(f"{manifest} has unknown labels: {', '.join(sorted(unknown))}.")
+    return samples
