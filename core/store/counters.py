@@ -19,6 +19,8 @@ from core.types import CaseStatus, WorklistCounters
 
 _HOUR = 3600
 _PENDING = "counter_changes"
+_OPEN, _FLAGGED = "open", "open_flagged"
+_RECEIVED, _DUE = "open_received", "open_due"
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,20 @@ def apply_change(session: Session, before: CounterState | None, after: CounterSt
 
 
 def _keys(state: CounterState) -> list[tuple[str, int]]:
-    keys = [(f"status:{state.status}", 0)]
+    keys = [(_status(state.status), 0)]
     if state.status is not CaseStatus.REPORTED:
         keys += [
-            ("open", 0),
-            ("open_received", int(state.received_at // _HOUR)),
-            ("open_due", int(state.due_at // _HOUR)),
+            (_OPEN, 0),
+            (_RECEIVED, int(state.received_at // _HOUR)),
+            (_DUE, int(state.due_at // _HOUR)),
         ]
         if state.flagged:
-            keys.append(("open_flagged", 0))
+            keys.append((_FLAGGED, 0))
     return keys
+
+
+def _status(status: CaseStatus) -> str:
+    return f"status:{status}"
 
 
 def write_changes(session: Session) -> None:
@@ -96,16 +102,19 @@ def counters(session: Session, now: float) -> WorklistCounters:
     """
     single = dict(
         session.execute(
-            select(CounterRow.name, CounterRow.value).where(CounterRow.bucket == 0)
+            select(CounterRow.name, CounterRow.value).where(
+                CounterRow.name.in_([_OPEN, _FLAGGED, *map(_status, CaseStatus)]),
+                CounterRow.bucket == 0,
+            )
         ).all()
     )
-    waiting = single.get("open", 0)
+    waiting = single.get(_OPEN, 0)
     return WorklistCounters(
         waiting=waiting,
         over_target=_over_target(session, now),
-        flagged=single.get("open_flagged", 0),
+        flagged=single.get(_FLAGGED, 0),
         median_wait_minutes=_median_wait(session, waiting, now),
-        by_status={status: single.get(f"status:{status}", 0) for status in CaseStatus},
+        by_status={status: single.get(_status(status), 0) for status in CaseStatus},
         images_to_score=waiting_count(session),
     )
 
@@ -114,7 +123,7 @@ def _over_target(session: Session, now: float) -> int:
     hour = int(now // _HOUR)
     earlier = session.scalar(
         select(func.coalesce(func.sum(CounterRow.value), 0)).where(
-            CounterRow.name == "open_due", CounterRow.bucket < hour
+            CounterRow.name == _DUE, CounterRow.bucket < hour
         )
     )
     within = session.scalar(
@@ -141,7 +150,7 @@ def _received_at(session: Session, n: int) -> float:
             CounterRow.value,
             func.sum(CounterRow.value).over(order_by=CounterRow.bucket).label("up_to"),
         )
-        .where(CounterRow.name == "open_received")
+        .where(CounterRow.name == _RECEIVED)
         .subquery()
     )
     hour = session.execute(

@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import InputError
-from core.store.rows import lesion_from, utc
+from core.store.rows import is_row_number, lesion_from, utc
 from core.store.tables import AnalysisRow, ImageRow, ScanRow
 from core.store.upsert import insert_new
 from core.types import ScanFinding, ScanKind, ScoringState, TumourClass
@@ -154,7 +154,8 @@ def get_scan(session: Session, scan_id: int) -> StoredScan:
     Raises:
         InputError: there is no such scan.
     """
-    row = session.execute(_scans().where(ScanRow.id == scan_id)).first()
+    query = _scans().where(ScanRow.id == scan_id)
+    row = session.execute(query).first() if is_row_number(scan_id) else None
     if row is None:
         raise InputError(f"There is no scan with the number {scan_id}. Please open the case again.")
     return _scan(*row)

@@ -34,6 +34,11 @@ def clean(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
+def is_row_number(value: object) -> bool:
+    """Whether a row can have that number; larger ones the databases answer with errors."""
+    return type(value) is int and 0 < value < 2**63
+
+
 def folded_reference(reference: str) -> str:
     """A patient reference as it is compared: without regard to case, spaces and ways of typing."""
     folded = unicodedata.normalize("NFKC", clean(reference)).casefold()

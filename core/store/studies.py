@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.store.counters import apply_change, state_of
-from core.store.locking import changing, no_such_case
+from core.store.locking import changing, find_study
 from core.store.rows import clean, folded_reference, reasons_to_json, summary_from, utc
 from core.store.tables import StudyRow, UserRow
 from core.store.upsert import insert_new
@@ -204,12 +204,7 @@ def move(study: StudyRow, status: CaseStatus, now: float) -> None:
 def set_assignee(
     session: Session, study_id: int, assignee_id: int | None, *, expected_version: int | None = None
 ) -> None:
-    """Make it a reader's case, or nobody's.
-
-    Raises:
-        InputError: there is no such case.
-        ConflictError: the case has another version by now.
-    """
+    """Make it a reader's case, or nobody's. Raises what :func:`set_status` raises."""
     with changing(session, study_id, expected_version=expected_version) as study:
         study.assignee_id = assignee_id
 
@@ -221,12 +216,7 @@ def set_urgency(
     *,
     expected_version: int | None = None,
 ) -> None:
-    """Correct the urgency; compute the priority again then.
-
-    Raises:
-        InputError: there is no such case.
-        ConflictError: the case has another version by now.
-    """
+    """Correct the urgency; compute the priority again then. Raises what :func:`set_status` does."""
     with changing(session, study_id, expected_version=expected_version) as study:
         study.urgency = None if urgency is None else str(urgency)
 
@@ -256,14 +246,14 @@ def get_case(
     Raises:
         InputError: there is no such case.
     """
-    study = _study(session, study_id)
+    study = find_study(session, study_id)
     assignee = None if study.assignee_id is None else session.get(UserRow, study.assignee_id)
     return summary_from(study, assignee, now, rate_per_second, amber_share)
 
 
 def case_details(session: Session, study_id: int) -> StudyDetails:
     """What the sender said of a case."""
-    study = _study(session, study_id)
+    study = find_study(session, study_id)
     return StudyDetails(
         patient_reference=study.patient_reference,
         study_date=study.study_date,
@@ -275,19 +265,12 @@ def case_details(session: Session, study_id: int) -> StudyDetails:
 
 def study_version(session: Session, study_id: int) -> int:
     """The version that a reader has before them."""
-    return _study(session, study_id).version
+    return find_study(session, study_id).version
 
 
 def study_round(session: Session, study_id: int) -> int:
     """The round whose readings count: 1, and one more each time the case was reopened."""
-    return _study(session, study_id).round
-
-
-def _study(session: Session, study_id: int) -> StudyRow:
-    study = session.get(StudyRow, study_id)
-    if study is None:
-        raise no_such_case(study_id)
-    return study
+    return find_study(session, study_id).round
 
 
 def earlier_studies(session: Session, study_id: int) -> list[int]:
@@ -295,7 +278,7 @@ def earlier_studies(session: Session, study_id: int) -> list[int]:
 
     The day of the examination decides, or that of the receipt where it is not known.
     """
-    study = _study(session, study_id)
+    study = find_study(session, study_id)
     if study.reference_folded is None:
         return []
     others = session.execute(

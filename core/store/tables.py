@@ -116,7 +116,7 @@ class StudyRow(Base):
         Index(None, "open", "lesion_fraction", "id"),
         Index(None, "open", "reference_folded", "id"),
         Index(None, "open", "due_at"),
-        Index(None, "status", "rank_key", "id"),
+        Index(None, "open", "status", "rank_key", "id"),
         Index(None, "open", "predicted", "rank_key", "id"),
         Index(None, "open", "flagged", "rank_key", "id"),
         Index(None, "assignee_id", "open", "rank_key", "id"),

@@ -32,9 +32,9 @@ INDICES = (
     ("studies", ["open", "rank_key", "id"]),
     ("studies", ["open", "received_at", "id"]),
     ("studies", ["open", "reference_folded", "id"]),
+    ("studies", ["open", "status", "rank_key", "id"]),
     ("studies", ["open", "tumour_probability", "id"]),
     ("studies", ["reference_folded", "study_date"]),
-    ("studies", ["status", "rank_key", "id"]),
 )
 APPEND_ONLY = ("analyses", "audit_log", "decisions", "notes")
 
