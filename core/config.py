@@ -110,7 +110,9 @@ class UploadLimits(BaseModel):
     member_bytes: int = Field(
         default=200_000_000, ge=1, description="Unpacked size of one file in an archive in bytes."
     )
-    archive_depth: int = Field(default=2, ge=1, description="ZIP archives within ZIP archives.")
+    archive_depth: int = Field(
+        default=2, ge=1, description="Levels of ZIP archives within each other."
+    )
 
 
 class Settings(BaseSettings):
