@@ -1,0 +1,294 @@
+"""Scoring: images that wait go through the engine, and their cases take their place.
+
+Nothing here depends on how it was called or on what was killed before: the rows say what waits, a
+result and the place of its cases are written in one transaction, and only by the holder of the
+image's lease. Pictures are stored before the rows that name them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from core.config import Settings
+from core.inference import Engine
+from core.inference.measure import measure_lesion
+from core.services.analyse import BATCH_SIZE, Failure, Outcome, Source, Success, analyse_all
+from core.services.installation import Installation, now
+from core.services.pictures import heat_map_png, mask_png, shrunk, thumbnail_png
+from core.store import audit, images, scoring, studies
+from core.store.locking import changing
+from core.store.scoring import ClaimedImage, NewAnalysis
+from core.triage.priority import case_priority
+from core.triage.queueing import rate_per_second
+from core.types import CaseStatus, ScanFinding, ScoringState
+
+__all__ = ["rerank", "score_waiting"]
+
+log = logging.getLogger(__name__)
+
+# A heat map has a few cells only: nothing is lost in a small picture.
+_HEAT_MAP_SIDE = 512
+# Signs of life a lease, so that one may come late.
+_BEATS_PER_LEASE = 3
+# Longer than any batch takes. A worker that hangs gives no more signs of life then.
+_LONGEST_BATCH_SECONDS = 1800
+_INTERNAL = (
+    "The analysis failed {attempts} because of an error in the program, which its log describes. "
+    "Please read the scan without it; you can also have it tried again."
+)
+_VANISHED = (
+    "The analysis was broken off {attempts} while it looked at this scan. "
+    "Please read the scan without it; you can also have it tried again."
+)
+
+
+def score_waiting(
+    installation: Installation, engine: Engine, stop: threading.Event | None = None
+) -> int:
+    """Score images, the most urgent first, until none waits.
+
+    Args:
+        installation: where they wait.
+        engine: what looks at them.
+        stop: ends it after the images in hand.
+
+    Returns:
+        How many were taken, whatever came of them.
+
+    Raises:
+        Exception: what the database raises. What was in hand is taken up again by itself.
+    """
+    stop = stop or threading.Event()
+    work = _Work(installation, engine, _owner(), stop)
+    _give_up_exhausted(installation)
+    taken = 0
+    while not stop.is_set() and (claimed := work.claim()):
+        if len(claimed) == BATCH_SIZE:
+            installation.queue.wake()  # There is more, perhaps, than one worker can do.
+        with work.leased([image.id for image in claimed]):
+            work.score(claimed)
+        taken += len(claimed)
+    return taken
+
+
+def rerank(session: Session, settings: Settings, study_id: int, now: float) -> None:
+    """Put a case where its scans, its request and its reader's correction say it belongs.
+
+    Sets the status to failed where no scan was or will be scored, and back to new where one is.
+    In a transaction call it after whatever locks images, see ``images.find_or_create_image``.
+    """
+    rate = rate_per_second(settings.priority)
+    with changing(session, study_id):
+        pass  # Locked from here on: two workers at two of its scans would overlook each other.
+    scans = images.scans_of_study(session, study_id)
+    case = studies.get_case(session, study_id, now, rate, settings.priority.amber_share)
+    count = {state: sum(scan.state is state for scan in scans) for state in ScoringState}
+    priority = case_priority(
+        [scan.analysis.finding if scan.analysis else None for scan in scans],
+        failed=count[ScoringState.FAILED],
+        waiting=count[ScoringState.QUEUED],
+        requested=case.requested,
+        rules=settings.priority,
+        urgency=case.urgency,
+    )
+    leading = None
+    if priority.leading is not None:
+        scan = scans[priority.leading]
+        leading = studies.LeadingScan(scan.id, scan.analysis.finding, scan.analysis.thumbnail_key)
+    hopeless = count[ScoringState.FAILED] == len(scans) > 0 and priority.leading is None
+    status = None
+    if hopeless and case.status is CaseStatus.NEW:
+        status = CaseStatus.FAILED
+    elif not hopeless and case.status is CaseStatus.FAILED:
+        status = CaseStatus.NEW
+    studies.set_priority(
+        session,
+        study_id,
+        priority,
+        leading,
+        rate,
+        scan_count=len(scans),
+        scored_count=count[ScoringState.SCORED],
+        failed_count=count[ScoringState.FAILED],
+        status=status,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """One worker's hands: what it claims it holds under its own name."""
+
+    installation: Installation
+    engine: Engine
+    owner: str
+    stop: threading.Event
+
+    def claim(self) -> list[ClaimedImage]:
+        settings = self.installation.settings
+        at = now()
+        with self.installation.database.transaction() as session:
+            return scoring.claim(
+                session,
+                owner=self.owner,
+                limit=BATCH_SIZE,
+                attempts_allowed=settings.scoring_attempts,
+                until=at + settings.lease_seconds,
+                now=at,
+            )
+
+    @contextmanager
+    def leased(self, image_ids: list[int]) -> Iterator[None]:
+        """Give signs of life for images while the body works on them."""
+        over = threading.Event()
+        beats = threading.Thread(
+            target=self._beat, args=(image_ids, over), name="lease", daemon=True
+        )
+        beats.start()
+        try:
+            yield
+        finally:
+            over.set()
+            beats.join()
+
+    def _beat(self, image_ids: list[int], over: threading.Event) -> None:
+        lease = self.installation.settings.lease_seconds
+        pause = lease / _BEATS_PER_LEASE
+        for _ in range(max(_BEATS_PER_LEASE, int(_LONGEST_BATCH_SECONDS / pause))):
+            if over.wait(pause):
+                return
+            try:
+                with self.installation.database.transaction() as session:
+                    scoring.extend(session, self.owner, image_ids, now() + lease)
+            except Exception as error:  # the next sign may get through; if not, the lease runs out
+                log.warning("The leases of %d images were not extended: %s", len(image_ids), error)
+
+    def score(self, claimed: Sequence[ClaimedImage]) -> None:
+        """Score images together; where that fails, those that are left one by one."""
+        left = list(claimed)
+        try:
+            for outcome in self._outcomes(claimed):
+                self._settle(left[0], outcome)
+                left.pop(0)
+        except Exception as error:
+            if len(claimed) == 1:
+                self._put_off(claimed[0], error)
+                return
+            log.warning("A batch of %d images failed: %s", len(claimed), error, exc_info=True)
+        for done, image in enumerate(left):
+            if self.stop.is_set():
+                self._give_back(left[done:])
+                return
+            self.score([image])
+
+    def _outcomes(self, claimed: Sequence[ClaimedImage]) -> Iterator[Outcome]:
+        files = self.installation.files
+        sources = (Source(str(image.id), files.get(image.content_key)) for image in claimed)
+        return analyse_all(self.engine, sources, all_heat_maps=True)
+
+    def _settle(self, image: ClaimedImage, outcome: Outcome) -> None:
+        if isinstance(outcome, Failure):
+            self._fail(image, outcome.error)
+            return
+        analysis = self._stored(outcome, image.spacing_mm)
+        with self.installation.database.transaction() as session:
+            if not scoring.finish(session, image.id, self.owner, analysis, now()):
+                log.warning("Image %d was taken over by another worker.", image.id)
+                return
+            version = analysis.finding.model_version
+            _place_cases(
+                session, self.installation.settings, image.id, "scan_scored",
+                f"One scan analysed by model {version}",
+            )  # fmt: skip
+
+    def _stored(self, success: Success, spacing_mm: tuple[float, float] | None) -> NewAnalysis:
+        """Put the pictures of a result into the file store."""
+        files, found = self.installation.files, success.analysis
+        return NewAnalysis(
+            finding=ScanFinding(
+                probabilities=found.probabilities,
+                predicted=found.predicted,
+                tumour_probability=found.tumour_probability,
+                suspected=found.suspected,
+                lesion=measure_lesion(found.mask, found.mask_area_fraction, spacing_mm),
+                in_distribution=found.in_distribution,
+                kind=found.kind,
+                model_version=found.model_version,
+            ),
+            decision_threshold=self.engine.manifest.calibration.decision_threshold,
+            ood_score=found.ood_score,
+            mask_key=files.put(mask_png(found.mask)),
+            heat_map_keys={
+                name: files.put(heat_map_png(shrunk(heat, _HEAT_MAP_SIDE)))
+                for name, heat in found.heat_maps.items()
+            },
+            thumbnail_key=files.put(thumbnail_png(success.scan, found.mask)),
+            elapsed_ms=found.elapsed_ms,
+        )
+
+    def _put_off(self, image: ClaimedImage, error: Exception) -> None:
+        """Have an image tried again later, as often as the settings allow."""
+        settings = self.installation.settings
+        log.error("Image %d failed at attempt %d.", image.id, image.attempts, exc_info=error)
+        if image.attempts >= settings.scoring_attempts:
+            self._fail(image, _INTERNAL.format(attempts=_times(image.attempts)))
+            return
+        with self.installation.database.transaction() as session:
+            scoring.try_later(session, image.id, self.owner, now() + settings.lease_seconds)
+
+    def _fail(self, image: ClaimedImage, reason: str) -> None:
+        with self.installation.database.transaction() as session:
+            if scoring.fail(session, image.id, self.owner, reason):
+                _tell_failure(session, self.installation.settings, image.id, reason)
+
+    def _give_back(self, rest: Sequence[ClaimedImage]) -> None:
+        with self.installation.database.transaction() as session:
+            scoring.give_back(session, [image.id for image in rest], self.owner)
+
+
+def _give_up_exhausted(installation: Installation) -> None:
+    """Fail images at which workers vanished as often as an image is tried."""
+    allowed = installation.settings.scoring_attempts
+    with installation.database.reading() as session:
+        exhausted = scoring.exhausted(session, attempts_allowed=allowed, now=now())
+    reason = _VANISHED.format(attempts=_times(allowed))
+    for image_id in exhausted:
+        try:
+            with installation.database.transaction() as session:
+                if scoring.fail_exhausted(
+                    session, image_id, attempts_allowed=allowed, reason=reason, now=now()
+                ):
+                    log.error("Image %d brought down its worker %s.", image_id, _times(allowed))
+                    _tell_failure(session, installation.settings, image_id, reason)
+        except Exception:  # one case that cannot be changed must not hold up the others
+            log.exception("Image %d could not be given up.", image_id)
+
+
+def _tell_failure(session: Session, settings: Settings, image_id: int, reason: str) -> None:
+    _place_cases(session, settings, image_id, "scan_failed", f"One scan not analysed: {reason}")
+
+
+def _place_cases(
+    session: Session, settings: Settings, image_id: int, action: str, text: str
+) -> None:
+    """Re-rank every case that holds an image, and note in its history what happened."""
+    at = now()
+    for study_id in sorted(images.studies_of_image(session, image_id)):
+        rerank(session, settings, study_id, at)
+        audit.log_action(session, action=action, text=text, now=at, user_id=None, study_id=study_id)
+
+
+def _times(attempts: int) -> str:
+    return "once" if attempts == 1 else f"{attempts} times"
+
+
+def _owner() -> str:
+    return f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(4)}"
