@@ -67,10 +67,10 @@ class Database:
             if address.drivername == "sqlite":
                 _switch_to_wal(engine)
             migrate(engine)
-        except (DatabaseError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError, sqlite3.Error) as error:
             engine.dispose()
             raise StoreError(
-                f"The database {shown} cannot be opened ({error.orig}). Check "
+                f"The database {shown} cannot be opened ({getattr(error, 'orig', error)}). Check "
                 "NEUROTRIAGE_DATABASE_URL and NEUROTRIAGE_STORAGE, that the server runs, and that "
                 "the folder may be written to."
             ) from error
@@ -163,9 +163,7 @@ def _switch_to_wal(engine: Engine) -> None:
             return
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > give_up:
-                raise OperationalError("PRAGMA journal_mode = WAL", None, error) from error
-        except sqlite3.DatabaseError as error:
-            raise DatabaseError("PRAGMA journal_mode = WAL", None, error) from error
+                raise
         finally:
             connection.close()
         time.sleep(0.02)
