@@ -56,7 +56,8 @@ def case_priority(
     Args:
         findings: of its scans; None for a scan without one.
         failed: scans that the model could not analyse.
-        waiting: scans that the model has still to look at.
+        waiting: scans that the model has still to look at; they may have a finding of an earlier
+            model.
         requested: the urgency the sender asked for.
         rules: the points.
         urgency: what a reader corrected it to; replaces ``requested``.
@@ -76,7 +77,12 @@ def case_priority(
         text = how.format(REQUESTED_NAMES[asked].lower())
         reasons.append(Reason("requested", text, requested_points(asked, rules)))
     if waiting or not (scans or failed):
-        reasons.append(Reason("waiting", _waiting_text(waiting, len(scans) + failed), 0.0))
+        text = (
+            f"{waiting} of {len(findings)} scans still to be analysed"
+            if scans or failed
+            else "Waiting for the analysis"
+        )
+        reasons.append(Reason("waiting", text, 0.0))
     score = _points(reasons)
     band = _band(score, rules)
     return Priority(
@@ -175,12 +181,6 @@ def _also(reasons: Sequence[Reason], said: set[str]) -> list[Reason]:
 def _failed_text(failed: int) -> str:
     scans = "One scan" if failed == 1 else f"{failed} scans"
     return f"{scans} could not be analysed: please look"
-
-
-def _waiting_text(waiting: int, done: int) -> str:
-    if not done:
-        return "Waiting for the analysis"
-    return f"{waiting} of {waiting + done} scans still to be analysed"
 
 
 def _points(reasons: Sequence[Reason]) -> float:

@@ -312,6 +312,11 @@ def test_scans_still_waiting_are_said():
     assert texts(found) == ["None of the three suspected", "2 of 3 scans still to be analysed"]
 
 
+def test_a_scan_that_waits_for_a_newer_model_counts_once():
+    found = priority(CALM, GLIOMA, waiting=1)
+    assert texts(found)[-1] == "1 of 2 scans still to be analysed"
+
+
 def test_a_failed_scan_is_said():
     found = priority(None, failed=1)
     assert texts(found) == ["One scan could not be analysed: please look"]
