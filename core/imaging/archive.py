@@ -20,7 +20,7 @@ from typing import BinaryIO
 from core.config import UploadLimits
 from core.errors import InputError
 
-_SIGNATURES = (b"PK\3\4", b"PK\5\6", b"PK\7\\8")
+_SIGNATURES = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
 _CHUNK = 1 << 20
 # Other methods unpack without a bound on what comes out at once (bzip2, LZMA) or are not read.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
