@@ -1,0 +1,111 @@
+"""What can be done with the cases of the list, selected or not."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+import streamlit as st
+
+from core.errors import NeuroTriageError
+from core.services.installation import Installation
+from core.services.words import account_name
+from core.services.worklist import assign, cases_csv, take, worklist_csv
+from core.types import Reader, WorklistQuery
+from pages.components.worklist_view import View
+
+_ASSIGN_TO = "worklist_assign_to"
+
+
+def take_case(installation: Installation, me: Reader, view: View, case: int) -> None:
+    """Assign a case of nobody's to the reader; that somebody was faster is told."""
+    view.message = _told(lambda: take(installation, me, case))
+
+
+def release_case(installation: Installation, me: Reader, view: View, case: int) -> None:
+    """Give one case back."""
+    view.message = _told(lambda: assign(installation, me, [case], None))
+
+
+def show_actions(
+    installation: Installation,
+    me: Reader,
+    everybody: Sequence[Reader],
+    view: View,
+    query: WorklistQuery,
+) -> None:
+    """The bar above the table. It is always there, so that a selection moves nothing."""
+    count = len(view.selected)
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="xsmall", key="worklist_actions"
+    ):
+        st.markdown(f"**{count}** selected" if count else ":gray[None selected]", width=125)
+        st.button(
+            "Assign to me",
+            icon=":material/person_add:",
+            key="worklist_assign_to_me",
+            disabled=not count,
+            on_click=_assign_selected,
+            args=(installation, me, view, lambda: me),
+        )
+        by_id = {reader.id: reader for reader in everybody}
+        st.menu_button(
+            "Assign to …",
+            list(by_id),
+            format_func=lambda number: account_name(by_id[number]),
+            key=_ASSIGN_TO,
+            disabled=not count,
+            on_click=_assign_selected,
+            args=(installation, me, view, lambda: by_id[st.session_state[_ASSIGN_TO]]),
+        )
+        st.button(
+            "Release",
+            key="worklist_release",
+            disabled=not count,
+            help="The selected cases are nobody’s again.",
+            on_click=_assign_selected,
+            args=(installation, me, view, lambda: None),
+        )
+        st.button(
+            "Clear",
+            type="tertiary",
+            key="worklist_deselect",
+            disabled=not count,
+            on_click=view.select,
+            args=([],),
+        )
+        st.space("stretch")
+        st.download_button(
+            f"Export {count} selected" if count else "Export all",
+            partial(cases_csv, installation, me, tuple(view.selected))
+            if count
+            else partial(worklist_csv, installation, me, query),
+            file_name=f"worklist-{datetime.now(UTC):%Y%m%d-%H%M}.csv",
+            mime="text/csv",
+            key="worklist_export",
+            icon=":material/download:",
+            on_click="ignore",
+            help="The selected cases as a table (CSV)."
+            if count
+            else "Every case that the filters let through, on all pages, as a table (CSV).",
+        )
+
+
+def _assign_selected(
+    installation: Installation, me: Reader, view: View, assignee: Callable[[], Reader | None]
+) -> None:
+    whom = assignee()
+    count = len(view.selected)
+    done = "released" if whom is None else f"assigned to {whom.name}"
+    problem = _told(lambda: assign(installation, me, view.selected, whom))
+    view.message = problem or f"{count} case{'s' if count > 1 else ''} {done}."
+    if problem is None:
+        view.select([])
+
+
+def _told(step: Callable[[], object]) -> str | None:
+    """Take a step; what stood against it, or None."""
+    try:
+        step()
+    except NeuroTriageError as error:
+        return str(error)
+    return None

@@ -1,0 +1,57 @@
+"""The worklist: every open case in order of urgency, and why it stands there."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.errors import StoreError
+from core.services.readers import readers
+from core.services.worklist import counters, worklist_page
+from pages.components.installation import shared_installation
+from pages.components.reader import signed_in_reader
+from pages.components.worklist_actions import show_actions
+from pages.components.worklist_cases import show_cases, show_nothing
+from pages.components.worklist_counters import show_title_and_counters
+from pages.components.worklist_filters import worklist_query
+from pages.components.worklist_view import current_view
+
+REFRESH, REFRESH_SECONDS = "worklist_refresh", 10
+
+installation, me, view = shared_installation(), signed_in_reader(), current_view()
+
+
+def worklist() -> None:
+    totals = counters(installation)
+    show_title_and_counters(totals)
+    everybody = readers(installation)
+    query = worklist_query(view, me, everybody)
+    page = worklist_page(installation, query)
+    if not page.rows and view.page > 1:
+        # What stood on this page has left the list.
+        view.to_first_page()
+        page = worklist_page(installation, replace(query, after=None))
+    if page.rows:
+        show_actions(installation, me, everybody, view, query)
+        show_cases(installation, me, view, query, page, totals)
+    else:
+        show_nothing(totals, view)
+    if view.message:
+        st.toast(view.message)
+        view.message = None
+
+
+def worklist_or_message() -> None:
+    try:
+        worklist()
+    except StoreError as error:
+        st.error(f"**The worklist cannot be read at the moment.**\n\n{error}")
+
+
+refreshes = st.session_state.setdefault(REFRESH, True)
+st.fragment(worklist_or_message, run_every=REFRESH_SECONDS if refreshes else None)()
+st.toggle(
+    f"Refresh by itself every {REFRESH_SECONDS} seconds",
+    key=REFRESH,
+    persist_state="session",
+    help="New cases come in and waiting times go on; your place and your selection stay.",
+)
