@@ -23,6 +23,11 @@ def create_batch(session: Session, user_id: int, now: float) -> int:
     return row.id
 
 
+def finish_batch(session: Session, batch_id: int, now: float) -> None:
+    """Note that every file of an upload is stored or refused."""
+    _batch(session, batch_id).finished_at = now
+
+
 def add_item(
     session: Session,
     batch_id: int,
@@ -121,6 +126,7 @@ def progress(session: Session, batch_id: int, now: float) -> BatchProgress:
     return BatchProgress(
         batch_id=batch_id,
         created_at=utc(batch.created_at),
+        finished=batch.finished_at is not None,
         files=sum(outcomes.values()),
         received=outcomes.get(ItemOutcome.RECEIVED, 0),
         linked=outcomes.get(ItemOutcome.LINKED, 0),

@@ -241,13 +241,14 @@ class AuditRow(Base):
 
 
 class BatchRow(Base):
-    """One upload."""
+    """One upload; ``finished_at`` is empty until all is stored: for ever where it broke off."""
 
     __tablename__ = "batches"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[float] = mapped_column(Double)
+    finished_at: Mapped[float | None] = mapped_column(Double)
 
     __table_args__ = (Index(None, "user_id", "created_at"),)
 
@@ -260,7 +261,6 @@ class BatchItemRow(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
     name: Mapped[str] = mapped_column(String(400))
-    # received, linked (known before) or rejected
     outcome: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str | None] = mapped_column(Text)
     scan_id: Mapped[int | None] = mapped_column(ForeignKey("scans.id"))

@@ -169,7 +169,8 @@ class BatchItem:
     Attributes:
         name: the file's name, shown to its uploader only.
         outcome: received, linked (the same image was known) or rejected.
-        reason: why it was rejected or to what it was linked, in words; None for a received one.
+        reason: why it was rejected, to what it was linked, or what else its uploader should know,
+            in words; None where there is nothing to say.
         case_id: its case; None where rejected.
     """
 
@@ -186,6 +187,7 @@ class BatchProgress:
     Attributes:
         batch_id: number of the upload.
         created_at: when, in UTC.
+        finished: whether all its files are dealt with; False for ever where that was broken off.
         files: files it brought, archives' members counted.
         received: of them stored as new images.
         linked: of them known before.
@@ -198,6 +200,7 @@ class BatchProgress:
 
     batch_id: int
     created_at: datetime
+    finished: bool
     files: int
     received: int
     linked: int

@@ -146,6 +146,7 @@ def _create_tables() -> None:
         sa.Column("id", ID, nullable=False),
         _link("batches", "user_id", "users"),
         sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("finished_at", sa.Double, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_batches"),
     )
     op.create_table(
