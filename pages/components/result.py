@@ -52,7 +52,7 @@ def show_result(number: int, result: Preview, facts: ModelFacts, choice: Display
         with figures:
             st.markdown(f"#### {words.headline(analysis)}")
             st.plotly_chart(
-                probability_chart(analysis, facts),
+                probability_chart(analysis, facts.decision_threshold),
                 key=f"probabilities-{number}",
                 config={"displayModeBar": False},
                 alt=words.explanation(analysis, facts.decision_threshold),
