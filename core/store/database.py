@@ -97,7 +97,7 @@ class Database:
         """A session that only reads, and sees one state from beginning to end.
 
         Raises:
-            StoreError: the database cannot be reached, or the block tried to write.
+            StoreError: the database cannot be reached.
         """
         with _store_errors(), Session(self._reading, expire_on_commit=False) as session:
             yield session
