@@ -1,4 +1,7 @@
-"""The command line. Exit status: 0 all analysed, 1 an input failed, 2 wrong usage, 3 no weights."""
+"""The command line.
+
+Exit status: 0 all done, 1 an input failed, 2 wrong usage, 3 no weights, 4 no storage.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from tqdm import tqdm
 
-from core.errors import WeightsError
+from core.errors import StoreError, WeightsError
 from core.services.analyse import (
     SUPPORTED_SUFFIXES,
     Outcome,
@@ -26,7 +29,7 @@ from core.services.analyse import (
 from core.services.pictures import heat_map_png, mask_png
 from core.services.rle import encode_rle
 
-EXIT_FAILED_INPUT, EXIT_USAGE, EXIT_NO_WEIGHTS = 1, 2, 3
+EXIT_FAILED_INPUT, EXIT_USAGE, EXIT_NO_WEIGHTS, EXIT_NO_STORE = 1, 2, 3, 4
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_show_locals=False)
 
@@ -77,6 +80,28 @@ def analyse(
             _write_line(stream, _record(outcome, *files))
             failed = failed or not isinstance(outcome, Success)
     raise typer.Exit(EXIT_FAILED_INPUT if failed else 0)
+
+
+@app.command()
+def worker(
+    processes: Annotated[
+        int, typer.Option(min=1, help="How many score at the same time; each loads the networks.")
+    ] = 1,
+) -> None:
+    """Score uploaded scans in the background until Ctrl-C or SIGTERM, which may come at any time.
+
+    What is in hand is finished first; a second Ctrl-C ends at once, and what was in hand is scored
+    later. Exit status: 0 stopped, 2 wrong usage, 3 no usable weights, 4 no usable storage.
+    """
+    # Here, because `analyse` need not wait until the libraries of the database are loaded.
+    from core.services.installation import open_installation
+    from core.services.workers import run_worker
+
+    try:
+        stopped = run_worker(open_installation(), processes)
+    except StoreError as error:
+        _leave(str(error), EXIT_NO_STORE)
+    raise typer.Exit(0 if stopped else EXIT_NO_WEIGHTS)
 
 
 def _expand(inputs: list[Path], save_dir: Path | None) -> tuple[list[Path], bool]:

@@ -19,12 +19,12 @@ from core.services.installation import Installation, now, open_installation
 from core.services.scoring import score_waiting
 from core.store import scoring
 
-__all__ = ["NO_WEIGHTS_STATUS", "run_worker", "start_embedded_worker", "worker_problem"]
+__all__ = ["run_worker", "start_embedded_worker", "worker_problem"]
 
 log = logging.getLogger(__name__)
 
 # Exit status of a worker process without usable weights: starting it again is useless.
-NO_WEIGHTS_STATUS = 3
+_NO_WEIGHTS = 3
 # After so long without any scoring, waiting scans mean that no worker is there.
 _IDLE_SECONDS = 90.0
 # How long the end of the application waits for the scans in hand.
@@ -76,30 +76,30 @@ def worker_problem(installation: Installation) -> str | None:
     )
 
 
-def run_worker(installation: Installation, processes: int) -> int:
+def run_worker(installation: Installation, processes: int) -> bool:
     """Score in processes of their own until this one is told to stop by SIGTERM or SIGINT.
 
     A process that dies is started again.
 
     Returns:
-        Exit status: 0 after a signal, ``NO_WEIGHTS_STATUS`` where there are no usable weights.
+        True after a signal; False where there are no usable weights, which the log describes.
     """
+    _log_to_stderr()
     settings = installation.settings
     if settings.threads == 0:
         share = max(1, (os.cpu_count() or 1) // processes)
         settings = settings.model_copy(update={"threads": share})
-    return supervise(_work, settings, processes, final_status=NO_WEIGHTS_STATUS)
+    return supervise(_work, settings, processes, final_status=_NO_WEIGHTS) != _NO_WEIGHTS
 
 
 def _work(settings: Settings) -> None:
     """What a worker process does."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
-    logging.getLogger("huey").setLevel(logging.WARNING)
+    _log_to_stderr()
     try:
         engine = load_engine(settings)
     except WeightsError as error:
         log.error("%s", error)
-        sys.exit(NO_WEIGHTS_STATUS)
+        sys.exit(_NO_WEIGHTS)
     worker = _worker(open_installation(settings), lambda: engine)
     worker.start()
     log.info("Worker %d is ready (model %s).", os.getpid(), engine.model_version)
@@ -120,6 +120,15 @@ def _worker(installation: Installation, engine_loader: Callable[[], Engine]) -> 
         return score_waiting(installation, engine, stop) > 0
 
     return Worker(installation.queue, handle)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s [%(process)d] %(levelname)s %(name)s: %(message)s"
+    )
+    # They would write lines for every hint and at every start.
+    for name in ("huey", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _key(installation: Installation) -> tuple[str, str]:
