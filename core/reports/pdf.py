@@ -11,7 +11,7 @@ from reportlab.platypus import Flowable
 from core.reports import paper
 from core.reports.paper import Text, build, grid
 from core.reports.scans import ReportedScan, further_scans, scan_section
-from core.triage.words import CLASS_NAMES, REQUESTED_NAMES, STATUS_NAMES
+from core.triage.words import CLASS_NAMES, REQUESTED_NAMES, STATUS_NAMES, account_name
 from core.types import CaseStatus, CaseSummary, Decision, Note, Reader, StudyDetails, TumourClass
 
 # More pictures make a report that nobody reads: further scans are listed in a table.
@@ -54,7 +54,7 @@ def case_report(report: CaseReport) -> bytes:
         lambda: _story(report),
         title=f"Case report {number}" + (f", {reference}" if reference else ""),
         subject="Triage of brain MRI; research and demonstration use",
-        author=_who(report.printed_by),
+        author=account_name(report.printed_by),
         footer=f"Case {number} · {_short(reference)}printed {_time(report.printed_at)}",
         printed_at=report.printed_at,
     )
@@ -99,7 +99,7 @@ def _header(report: CaseReport, text: Text) -> list[Flowable]:
         ("Site", details.site or "not given"),
         ("Scans", str(case.scan_count)),
         ("Requested priority", requested),
-        ("Printed", f"{_time(report.printed_at)} by {_who(report.printed_by)}"),
+        ("Printed", f"{_time(report.printed_at)} by {account_name(report.printed_by)}"),
     ]
     cells = [
         [text.paragraph(label, paper.LABEL), text.paragraph(value, paper.CELL)]
@@ -150,11 +150,11 @@ def _readers_finding(report: CaseReport, text: Text) -> list[Flowable]:
 
 def _how_reported(decisions: Sequence[Decision]) -> str:
     last = decisions[-1]
-    said = f"Reported by {_who(last.reader)} on {_time(last.decided_at)}"
+    said = f"Reported by {account_name(last.reader)} on {_time(last.decided_at)}"
     latest = {one.reader.id: one for one in decisions}
     others = [one for one in latest.values() if one.reader.id != last.reader.id]
-    agreeing = [_who(one.reader) for one in others if one.finding is last.finding]
-    differing = [_who(one.reader) for one in others if one.finding is not last.finding]
+    agreeing = [account_name(one.reader) for one in others if one.finding is last.finding]
+    differing = [account_name(one.reader) for one in others if one.finding is not last.finding]
     if agreeing:
         said += f"; the same finding by {', '.join(agreeing)}"
     if differing:
@@ -172,7 +172,7 @@ def _decision_table(decisions: Sequence[Decision], text: Text) -> list[Flowable]
             text.paragraph(cell, paper.CELL)
             for cell in (
                 _time(one.decided_at),
-                _who(one.reader),
+                account_name(one.reader),
                 CLASS_NAMES[one.finding],
                 _against_model(one),
                 _remarks(one),
@@ -210,7 +210,9 @@ def _notes(notes: Sequence[Note], text: Text) -> list[Flowable]:
     flowables: list[Flowable] = [text.heading("Notes", paper.SECTION)]
     for note in notes:
         flowables.append(
-            text.paragraph(f"{_time(note.written_at)}, {_who(note.reader)}", paper.LABEL_ABOVE)
+            text.paragraph(
+                f"{_time(note.written_at)}, {account_name(note.reader)}", paper.LABEL_ABOVE
+            )
         )
         flowables += text.long(note.text)
     return flowables
@@ -247,10 +249,6 @@ def _short(reference: str | None) -> str:
     if not reference:
         return ""
     return (reference if len(reference) <= 40 else f"{reference[:39]}…") + " · "
-
-
-def _who(reader: Reader) -> str:
-    return reader.name if reader.verified else f"{reader.name} (unverified)"
 
 
 def _time(when: datetime) -> str:

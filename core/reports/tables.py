@@ -14,8 +14,9 @@ from core.triage.words import (
     REQUESTED_NAMES,
     STATUS_NAMES,
     WAIT_NAMES,
+    account_name,
 )
-from core.types import CaseSummary, Lesion, Reader
+from core.types import CaseSummary, Lesion
 
 Cell = str | int | float | None
 
@@ -32,7 +33,7 @@ _COLUMNS: dict[str, Callable[[CaseSummary], Cell]] = {
     "Study date": lambda case: case.study_date.isoformat() if case.study_date else None,
     "Site": lambda case: case.site,
     "Status": lambda case: STATUS_NAMES[case.status],
-    "Assignee": lambda case: _name(case.assignee),
+    "Assignee": lambda case: account_name(case.assignee) if case.assignee else None,
     "Priority (points, waiting included)": lambda case: round(case.score, 1),
     "Urgency": lambda case: BAND_NAMES[case.band],
     "Requested priority": lambda case: REQUESTED_NAMES[case.requested],
@@ -79,12 +80,6 @@ def worklist_csv(rows: Iterable[CaseSummary]) -> bytes:
 
 def _safe(cell: Cell) -> Cell:
     return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
-
-
-def _name(reader: Reader | None) -> str | None:
-    if reader is None:
-        return None
-    return reader.name if reader.verified else f"{reader.name} (unverified)"
 
 
 def _time(when: datetime) -> str:

@@ -38,6 +38,8 @@ _NO_TIME = (1980, 1, 1, 0, 0, 0)
 _README = f"""\
 Scans labelled by their readers, exported by NeuroTriage. {DISCLAIMER}
 
+{{count}} pictures; {{missing}} more are left out, because the file store has lost or damaged them.
+
 Unpack this archive as a folder of the training data (NEUROTRIAGE_DATA) and read it with
 train.data.layouts.reader_samples. manifest.csv says what is known of each picture: "label" is the
 readers' finding, "label_of" says whether it holds for the picture or only for its case.
@@ -83,14 +85,19 @@ class TrainingSetWriter:
         self._write(row.path, picture)
         self._rows.append(row)
 
-    def close(self) -> None:
-        """Write what goes with the pictures, and end the archive."""
+    def close(self, missing: int = 0) -> None:
+        """Write what goes with the pictures, and end the archive.
+
+        Args:
+            missing: pictures that should be in it and are not.
+        """
         table = io.StringIO(newline="")
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(field.name for field in fields(TrainingRow))
         writer.writerows(astuple(row) for row in self._rows)
         self._write("manifest.csv", table.getvalue().encode())
-        self._write("README.txt", _README.encode())
+        readme = _README.format(count=len(self._rows), missing=missing)
+        self._write("README.txt", readme.encode())
         self._archive.close()
 
     def _write(self, name: str, data: bytes) -> None:

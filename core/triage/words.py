@@ -8,6 +8,7 @@ from core.types import (
     CaseStatus,
     CaseSummary,
     Lesion,
+    Reader,
     RequestedPriority,
     ScanFinding,
     ScanKind,
@@ -51,6 +52,11 @@ WAIT_NAMES: dict[WaitState, str] = {
 }
 
 Finding = Analysis | ScanFinding
+
+
+def account_name(reader: Reader) -> str:
+    """A reader's name, marked where no identity provider vouches for it."""
+    return reader.name if reader.verified else f"{reader.name} (unverified)"
 
 
 def percent(share: float) -> str:

@@ -1,0 +1,96 @@
+"""What readers found, for training: reported cases and the images they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.store.rows import utc
+from core.store.tables import DecisionRow, ImageRow, ScanRow, StudyRow
+from core.types import CaseStatus, TumourClass
+
+# Case numbers in one query: SQLite takes no more than some 32,000, PostgreSQL some 65,000.
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class ReportedCase:
+    """A reported case.
+
+    Attributes:
+        id: its number.
+        patient: the folded patient reference; None where none was given.
+        finding: the readers' last word.
+        model_finding: what the model had said; None where it had said nothing.
+        model_version: of the model that said so.
+        decided_at: when the last decision was made, in UTC.
+        readers: how many readers decided in the present round.
+        scan_count: scans of the case.
+    """
+
+    id: int
+    patient: str | None
+    finding: TumourClass
+    model_finding: TumourClass | None
+    model_version: str | None
+    decided_at: datetime
+    readers: int
+    scan_count: int
+
+
+def reported_cases(session: Session, *, overridden_only: bool) -> list[ReportedCase]:
+    """Reported cases in the order of their last decision.
+
+    Args:
+        session: reading will do.
+        overridden_only: only those where the readers' last word differs from what the model said.
+    """
+    last = (
+        select(
+            func.max(DecisionRow.id).label("id"),
+            func.count(DecisionRow.reader_id.distinct()).label("readers"),
+        )
+        .join(StudyRow, StudyRow.id == DecisionRow.study_id)
+        .where(StudyRow.status == str(CaseStatus.REPORTED), DecisionRow.round == StudyRow.round)
+        .group_by(DecisionRow.study_id)
+        .subquery()
+    )
+    query = (
+        select(DecisionRow, StudyRow.reference_folded, StudyRow.scan_count, last.c.readers)
+        .join(last, last.c.id == DecisionRow.id)
+        .join(StudyRow, StudyRow.id == DecisionRow.study_id)
+        .order_by(DecisionRow.id)
+    )
+    if overridden_only:
+        query = query.where(DecisionRow.finding != DecisionRow.model_finding)
+    return [
+        ReportedCase(
+            id=row.study_id,
+            patient=patient,
+            finding=TumourClass(row.finding),
+            model_finding=None if row.model_finding is None else TumourClass(row.model_finding),
+            model_version=row.model_version,
+            decided_at=utc(row.decided_at),
+            readers=readers,
+            scan_count=scan_count,
+        )
+        for row, patient, scan_count, readers in session.execute(query)
+    ]
+
+
+def images_of_cases(session: Session, study_ids: list[int]) -> Iterator[tuple[int, str, str]]:
+    """Case, content key and container of each image of some cases, in the order of the cases."""
+    for start in range(0, len(study_ids), _AT_ONCE):
+        part = study_ids[start : start + _AT_ONCE]
+        rows = session.execute(
+            select(ScanRow.study_id, ImageRow.content_key, ImageRow.source_format)
+            .join(ImageRow, ImageRow.id == ScanRow.image_id)
+            .where(ScanRow.study_id.in_(part))
+            .order_by(ScanRow.id)
+        ).all()
+        place = {study_id: number for number, study_id in enumerate(part)}
+        yield from sorted(((r[0], r[1], r[2]) for r in rows), key=lambda row: place[row[0]])
