@@ -1,0 +1,207 @@
+"""The model page: what is known of the model, and what there is to see when little is."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core import config
+from core.services.model_metrics import read_metrics
+from core.services.readers import add_reader
+from core.services.review import DecisionInput, decide, look_again
+from core.services.scoring import score_waiting
+from core.services.submit import Upload, batch_items, submit
+from core.types import CLASSES, StudyDetails, TumourClass
+from pages.components.metric_charts import bars_chart, matrix_chart
+from tests.fakes import FakeEngine, scan_png
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch, own_installation):
+    """A copy of what describes the weights, which the page reads."""
+    folder = tmp_path / "described"
+    folder.mkdir()
+    for name in ("manifest.json", "metrics.json", "MODEL_CARD.md"):
+        shutil.copy(ROOT / "weights" / name, folder)
+    monkeypatch.setenv("NEUROTRIAGE_WEIGHTS", str(folder))
+    config.settings.cache_clear()
+    st.cache_resource.clear()
+    return folder
+
+
+@pytest.fixture
+def anna(own_installation):
+    return add_reader(own_installation, "Anna")
+
+
+@pytest.fixture
+def page(own_installation, anna):
+    def opened():
+        app = AppTest.from_file(ROOT / "pages" / "model_card.py", default_timeout=60)
+        app.session_state["reader"] = anna
+        app.run()
+        assert not app.exception
+        return app
+
+    return opened
+
+
+def said(app):
+    return " ".join(
+        element.value
+        for kind in ("markdown", "caption", "info", "warning", "error", "subheader")
+        for element in app.get(kind)
+    )
+
+
+def charts(app):
+    """What each chart says to those who do not see it."""
+    return [element.proto.alt for element in app.get("plotly_chart")]
+
+
+def tables(app):
+    return " ".join(str(element.value.to_dict()) for element in app.table)
+
+
+def test_what_the_model_is_and_is_not(page, weights):
+    app = page()
+    manifest = json.loads((weights / "manifest.json").read_text())
+    assert manifest["model_version"] in said(app).replace("\\", "")
+    assert "does not mean a scan without disease" in said(app)
+    assert "figshare" in said(app) and "LGG" in said(app)
+    assert "Known limits" in said(app)
+    assert "Children, operated brains" in said(app)
+
+
+def test_figures_have_intervals_and_meanings(page, weights):
+    figure = read_metrics(weights).four_class.figures["tumour_sensitivity"]
+    shown = tables(page()).replace("\\xa0", " ").replace("\xa0", " ")
+    assert f"{figure.value * 100:.1f} %" in shown
+    assert f"{figure.low * 100:.1f} to {figure.high * 100:.1f} %" in shown
+    assert "reaches the decision threshold" in shown
+    assert "Dice" in shown
+
+
+def test_charts_are_told_to_those_who_do_not_see_them(page, weights):
+    confusion, roc, reliability = charts(page())
+    counts = read_metrics(weights).four_class.confusion.counts
+    assert f"True glioma: called {counts[0][0]} glioma" in confusion
+    assert "AUC" in roc and "pituitary tumour" in roc
+    assert "right" in reliability
+
+
+def test_a_file_without_curves_says_what_is_missing(page, weights):
+    path = weights / "metrics.json"
+    metrics = json.loads(path.read_text())
+    for key in ("roc_curves", "confusion_matrix", "per_class_intervals"):
+        metrics["four_class"].pop(key, None)
+    metrics["four_class"]["calibration"].pop("reliability")
+    path.write_text(json.dumps(metrics))
+    text = said(page())
+    for absent in ("ROC curves", "confusion matrix", "reliability bins", "intervals of these"):
+        assert f"The metrics file holds no {absent}." in text
+
+
+def test_without_metrics_the_rest_is_still_there(page, weights):
+    (weights / "metrics.json").unlink()
+    text = said(page())
+    assert "There are no figures to show." in text
+    assert "Known limits" in text
+    assert "Volume per day" in text
+
+
+def test_without_weights_the_live_figures_are_still_there(page, weights):
+    (weights / "manifest.json").unlink()
+    text = said(page())
+    assert "description cannot be read" in text
+    assert "Volume per day" in text
+
+
+def test_a_new_installation_is_no_error(page, weights):
+    text = said(page())
+    assert "Nothing happened in this period." in text
+    assert "No reader has decided on an analysed case in this period." in text
+    assert "No image was analysed in this period." in text
+
+
+def test_live_figures_of_what_was_read(page, weights, own_installation, anna):
+    uploads = [Upload(f"{i}.png", scan_png(60 + i, 50)) for i in range(3)]
+    batch = submit(own_installation, anna, uploads, StudyDetails())
+    score_waiting(own_installation, FakeEngine())
+    for item in batch_items(own_installation, anna, batch.batch_id)[:2]:
+        version = look_again(own_installation, anna, item.case_id).summary.version
+        given = DecisionInput(TumourClass.MENINGIOMA)
+        decide(own_installation, anna, item.case_id, version, given)
+    app = page()
+    alts = " ".join(charts(app))
+    assert "3 scans received, 3 images analysed, 2 decisions of readers" in alts
+    assert "Model glioma, reader meningioma: 2." in alts
+    assert "3 with 90 % and more" in alts
+    assert "Model version: fake\\-1" in said(app)
+    # Wilson's interval of none in two.
+    assert "0 to 66 %" in tables(app)
+
+
+def test_the_period_can_be_changed(page, weights):
+    app = page()
+    app.segmented_control[0].set_value(7).run()
+    assert not app.exception
+    first, last = next(c.value for c in app.caption if "days of UTC" in c.value).split(" to ")
+    assert first != last
+
+
+def test_the_training_set_is_offered(page, weights):
+    app = page()
+    assert [button.label for button in app.get("download_button")] == ["Export as ZIP"]
+
+
+def test_an_unusual_version_is_shown_as_it_is(page, weights):
+    for name in ("manifest.json", "metrics.json"):
+        path = weights / name
+        content = json.loads(path.read_text())
+        content["model_version"] = "*1* <b>"
+        path.write_text(json.dumps(content))
+    text = said(page())
+    assert r"\*1\* \<b\>" in text
+
+
+def rgb(colour):
+    return [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+
+
+def luminance(parts):
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("percent", [0, 10, 30, 50, 70, 79, 81, 90, 100])
+def test_numbers_of_a_matrix_can_be_read_on_their_cell(percent):
+    one, other = CLASSES[:2]
+    figure = matrix_chart({(one, one): percent, (one, other): 100 - percent}, "rows", "columns")
+    pale, full = (rgb(colour) for _, colour in figure.data[0].colorscale)
+    share = percent / 100
+    cell = [p * (1 - share) + f * share for p, f in zip(pale, full, strict=True)]
+    ink = next(a for a in figure.layout.annotations if (a.x, a.y) == (0, 0)).font.color
+    dark, light = sorted((luminance(cell), luminance(rgb(ink))))
+    # Large or bold text needs 3 to 1.
+    assert (light + 0.05) / (dark + 0.05) >= 3.5
+
+
+def test_a_matrix_counts_by_row():
+    glioma, meningioma = CLASSES[:2]
+    figure = matrix_chart({(glioma, glioma): 3, (glioma, meningioma): 1}, "rows", "columns")
+    texts = {(a.x, a.y): a.text for a in figure.layout.annotations}
+    assert texts[0, 0] == "<b>3</b><br>75%"
+    assert texts[1, 0] == "<b>1</b><br>25%"
+    # Nothing was counted in the other rows: no share of nothing.
+    assert texts[0, 1] == "–"
+
+
+def test_bars_differ_in_more_than_colour():
+    figure = bars_chart([1], {"a": [1], "b": [2], "c": [3]}, "number", stacked=True)
+    assert len({bar.marker.pattern.shape for bar in figure.data}) == 3
