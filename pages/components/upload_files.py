@@ -1,0 +1,110 @@
+"""The uploader, what of its files is gone, and how the memory they take is given back.
+
+Streamlit keeps uploaded files in memory until the session ends: neither a new key nor another page
+frees them. And after a lost connection the browser goes on showing files that the server, or a new
+session on it, no longer has; Streamlit leaves those out without a word.
+"""
+
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
+
+from pages.components.text import escaped
+
+_NAMES_SHOWN = 10
+
+
+def chosen_files(number: int, most: int, disabled: bool) -> list[UploadedFile]:
+    """The files to send; empty, with a message, where they are too many.
+
+    Args:
+        number: of the upload this page is at; the next one begins with an empty uploader.
+        most: files that can be sent at once.
+        disabled: whether they can be changed.
+    """
+    key = f"upload-files-{number}"
+    if key not in st.session_state:
+        _forget_orphans()
+    names = _names_in_browser()
+    # Without a list of types: whatever is chosen is sent, and listed with the reason where it is
+    # refused, instead of being dropped by the browser.
+    files = st.file_uploader(
+        f"Scans: JPEG, PNG, TIFF, BMP or WebP, or ZIP archives of them; up to {most} files at once",
+        accept_multiple_files=True,
+        key=key,
+        disabled=disabled,
+        help="For more files, or a whole folder, put them into one ZIP archive.",
+    )
+    if disabled:
+        return []
+    _say_what_is_gone([f for f in st.session_state[key] if isinstance(f, DeletedFile)], names)
+    if len(files) > most:
+        st.error(
+            f"{len(files)} files were chosen; at most {most} can be sent at once. Please clear "
+            "the list, put the files into one ZIP archive and choose that.",
+            icon=":material/folder_zip:",
+        )
+        st.button("Clear the list", on_click=next_upload, key="clear-too-many")
+        return []
+    return files
+
+
+def next_upload() -> None:
+    """Begin with an empty uploader and empty details."""
+    st.session_state["upload_number"] = upload_number() + 1
+
+
+def upload_number() -> int:
+    """Which upload this page is at."""
+    number: int = st.session_state.get("upload_number", 0)
+    return number
+
+
+def release(files: list[UploadedFile]) -> Callable[[], None]:
+    """What gives the files' memory back; it may be called from any thread."""
+    context = get_script_run_ctx()
+    ids = [file.file_id for file in files]
+
+    def forget() -> None:
+        if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+            for file_id in ids:
+                context.uploaded_file_mgr.remove_file(context.session_id, file_id)
+
+    return forget
+
+
+def _forget_orphans() -> None:
+    """Free what uploaders hold that are no more: this one has just appeared and has nothing yet."""
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_session_files(context.session_id)
+
+
+def _names_in_browser() -> dict[str, str]:
+    """Names by file, as the browser told them; the server forgets those of lost files."""
+    names: dict[str, str] = st.session_state.setdefault("upload_names", {})
+    context = get_script_run_ctx()
+    for state in context.session_state.get_widget_states() if context else []:
+        for info in state.file_uploader_state_value.uploaded_file_info:
+            names[info.file_id] = info.name
+    return names
+
+
+def _say_what_is_gone(gone: list[DeletedFile], names: dict[str, str]) -> None:
+    if not gone:
+        return
+    known = [escaped(names[file.file_id]) for file in gone if file.file_id in names]
+    shown = ", ".join(known[:_NAMES_SHOWN])
+    rest = len(gone) - len(known[:_NAMES_SHOWN])
+    more = f" and {rest} more" if shown and rest else ""
+    files = "1 file is" if len(gone) == 1 else f"{len(gone)} files are"
+    st.warning(
+        f"**The connection was lost: {files} shown in the list but not here any more"
+        f"{': ' if shown else ''}{shown}{more}.** Please clear the list and choose them again. "
+        "What was stored before is recognised and not scored twice.",
+        icon=":material/cloud_off:",
+    )
+    st.button("Clear the list", on_click=next_upload, key="clear-lost")

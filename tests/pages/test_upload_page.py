@@ -1,0 +1,235 @@
+"""The upload page, run by Streamlit's own test harness."""
+
+import threading
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
+
+from core.errors import StoreError
+from core.services import workers
+from core.services.installation import now
+from core.services.readers import add_reader
+from core.services.scoring import rerank, score_waiting
+from core.services.submit import batch_items, recent_batches, submit
+from core.store import batches, scoring
+from core.types import RequestedPriority
+from pages.components import upload_sending
+from tests.fakes import FakeEngine, scan_png
+
+SCRIPT = Path(__file__).resolve().parents[2] / "streamlit_app.py"
+PAGE = "pages/upload.py"
+KINDS = ("title", "subheader", "markdown", "caption", "error", "warning", "info", "success")
+
+
+@pytest.fixture
+def reader(own_installation):
+    return add_reader(own_installation, "Dr Adams")
+
+
+@pytest.fixture
+def open_page(reader):
+    """Open the page as another tab, or the same after a restart, would."""
+
+    def opened():
+        app = AppTest.from_file(SCRIPT, default_timeout=60)
+        app.session_state["reader"] = reader
+        return shown(app.run().switch_page(PAGE).run())
+
+    return opened
+
+
+@pytest.fixture
+def app(open_page):
+    return open_page()
+
+
+def shown(app):
+    assert not app.exception, app.exception
+    return app
+
+
+def texts(app):
+    return "\n".join(element.value for kind in KINDS for element in getattr(app, kind))
+
+
+def choose(app, *files):
+    app.file_uploader[0].set_value([(name, data, "image/png") for name, data in files])
+    return shown(app.run())
+
+
+def button(app, label):
+    [found] = [one for one in app.button if one.label == label]
+    return found
+
+
+def field(app, label):
+    [found] = [
+        one for one in [*app.text_input, *app.date_input, *app.button_group] if one.label == label
+    ]
+    return found
+
+
+def send(app, *files):
+    choose(app, *files)
+    count = "1 file" if len(files) == 1 else f"{len(files)} files"
+    return shown(button(app, f"Send {count}").click().run())
+
+
+def test_nothing_can_be_sent_before_files_are_chosen(app):
+    assert button(app, "Send").disabled
+    assert "Nothing was uploaded" in texts(app)
+
+
+def test_files_are_stored_with_their_details_and_the_page_is_ready_for_the_next_patient(
+    app, own_installation, reader
+):
+    field(app, "Patient reference").set_value(" P-17 ")
+    field(app, "Study date").set_value(date(2026, 3, 4))
+    field(app, "Requested priority").set_value(RequestedPriority.URGENT)
+    send(app, ("a.png", scan_png(60)), ("b.png", b"a text"), ("c.png", scan_png(60)))
+    [batch] = recent_batches(own_installation, reader)
+    assert (batch.received, batch.linked, batch.rejected) == (1, 1, 1)
+    assert "3 files: 1 received, 1 known before, 1 refused" in texts(app)
+    assert not app.file_uploader[0].value
+    assert field(app, "Patient reference").value == ""
+    assert field(app, "Study date").value is None
+    assert field(app, "Requested priority").value is RequestedPriority.ROUTINE
+    assert button(app, "Send").disabled
+
+
+def test_every_file_of_an_upload_is_listed_with_its_reason_and_its_case(
+    app, own_installation, reader
+):
+    send(app, ("a_*b*.png", scan_png(60)), ("b.png", b"a text"), ("c.png", scan_png(60)))
+    [batch] = recent_batches(own_installation, reader)
+    case_id = batch_items(own_installation, reader, batch.batch_id)[0].case_id
+    listed = app.table[0].value
+    assert list(listed["File"]) == ["b\\.png", "c\\.png", "a\\_\\*b\\*\\.png"]
+    assert "not a picture" in listed["Outcome"][0]
+    assert f"case \\#{case_id}" in listed["Outcome"][1]
+    assert listed["Case"][1] == f"[#{case_id}](case?case={case_id})"
+
+
+def test_another_tab_shows_the_same_progress(app, open_page, own_installation):
+    send(app, ("a.png", scan_png(60)), ("b.png", scan_png(61)))
+    assert "Scored 0 of 2 scans" in bar(app)
+    other = open_page()
+    assert "Scored 0 of 2 scans" in bar(other)
+    score_waiting(own_installation, FakeEngine())
+    assert bar(other.run()) == ""
+    assert "2 of 2 scans scored" in texts(other)
+
+
+def bar(app):
+    return "\n".join(one.proto.text for one in app.get("progress"))
+
+
+def test_another_reader_does_not_see_the_names(app, open_page, own_installation):
+    send(app, ("a.png", scan_png(60)))
+    other = open_page()
+    other.session_state["reader"] = add_reader(own_installation, "Dr Baker")
+    shown(other.run())
+    assert "Nothing was uploaded" in texts(other)
+
+
+def test_a_study_date_in_the_future_is_refused_before_anything_is_sent(
+    app, own_installation, reader
+):
+    field(app, "Study date").set_value(date.today() + timedelta(days=3))
+    choose(app, ("a.png", scan_png()))
+    assert "lies in the future" in app.error[0].value
+    assert button(app, "Send 1 file").disabled
+    assert recent_batches(own_installation, reader) == []
+
+
+def test_too_many_files_are_asked_for_as_an_archive(app, own_installation, reader):
+    most = own_installation.settings.upload.files
+    choose(app, *((f"{n}.png", b"") for n in range(most + 1)))
+    assert "ZIP" in app.error[0].value
+    assert button(app, "Send").disabled
+    shown(button(app, "Clear the list").click().run())
+    assert not app.error
+    assert not app.file_uploader[0].value
+
+
+def test_files_whose_bytes_are_gone_are_named_and_asked_for_again(app, monkeypatch):
+    files = ("kept.png", scan_png()), ("lost_1.png", scan_png(61))
+    choose(app, *files)
+    assert "connection was lost" not in texts(app)
+    kept = LocalScriptRunner.register_file
+
+    def lose(runner, record):
+        if record.name != "lost_1.png":
+            kept(runner, record)
+
+    monkeypatch.setattr(LocalScriptRunner, "register_file", lose)
+    shown(app.run())
+    assert "lost\\_1\\.png" in app.warning[-1].value
+    assert "kept" not in app.warning[-1].value
+    assert not button(app, "Send 1 file").disabled
+    shown(button(app, "Clear the list").click().run())
+    assert "lost" not in texts(app)
+
+
+def test_an_upload_that_breaks_off_says_so_and_keeps_the_files(app, monkeypatch):
+    def broken(*_):
+        raise StoreError("The database cannot be reached.")
+
+    monkeypatch.setattr(upload_sending, "submit", broken)
+    send(app, ("a.png", scan_png()))
+    assert "The database cannot be reached." in app.error[0].value
+    assert not button(app, "Send 1 file").disabled
+
+
+def test_storing_goes_on_while_the_reader_is_elsewhere(app, own_installation, reader, monkeypatch):
+    go_on = threading.Event()
+
+    def slow(*arguments):
+        assert go_on.wait(30)
+        return submit(*arguments)
+
+    monkeypatch.setattr(upload_sending, "submit", slow)
+    monkeypatch.setattr(upload_sending, "_AT_ONCE_SECONDS", 0)
+    send(app, ("a.png", scan_png()))
+    assert "You may go to another page" in bar(app)
+    assert app.file_uploader[0].proto.disabled
+    assert field(app, "Patient reference").disabled
+    assert not [one for one in app.button if one.label.startswith("Send")]
+    under_way = app.session_state["sending"]
+    shown(app.switch_page("pages/analyse.py").run())
+    go_on.set()
+    assert under_way.finished(wait=30)
+    shown(app.switch_page(PAGE).run())
+    assert "1 file: 1 received" in texts(app)
+    assert recent_batches(own_installation, reader)[0].received == 1
+    assert not field(app, "Patient reference").disabled
+
+
+def test_failed_scans_can_be_tried_again(app, own_installation):
+    send(app, ("a.png", scan_png()))
+    with own_installation.database.transaction() as session:
+        [image] = scoring.claim(
+            session, owner="test", limit=1, attempts_allowed=3, until=now() + 60, now=now()
+        )
+        scoring.fail(session, image.id, "test", "no analysis")
+        rerank(session, own_installation.settings, 1, now())
+    shown(app.run())
+    assert "could not be scored" in texts(app)
+    shown(button(app, "Try again").click().run())
+    assert "Scored 0 of 1 scan" in bar(app)
+    assert "could not be scored" not in texts(app)
+
+
+def test_an_upload_that_was_broken_off_is_marked(app, own_installation, reader):
+    with own_installation.database.transaction() as session:
+        batches.create_batch(session, reader.id, now())
+    assert "Not all files of this upload are stored yet" in texts(shown(app.run()))
+
+
+def test_without_a_worker_the_page_says_so(app, own_installation, monkeypatch):
+    monkeypatch.setattr(workers, "_IDLE_SECONDS", -1)
+    send(app, ("a.png", scan_png()))
+    assert "nothing analyses them" in texts(app)
