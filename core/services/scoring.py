@@ -13,23 +13,22 @@ import secrets
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from core.config import Settings
+from core.errors import StoreError
 from core.inference import Engine
 from core.inference.measure import measure_lesion
 from core.services.analyse import BATCH_SIZE, Failure, Outcome, Source, Success, analyse_all
 from core.services.installation import Installation, now
 from core.services.pictures import heat_map_png, mask_png, shrunk, thumbnail_png
-from core.store import audit, images, scoring, studies
-from core.store.locking import changing
+from core.services.ranking import place_cases, rerank
+from core.store import scoring
 from core.store.scoring import ClaimedImage, NewAnalysis
-from core.triage.priority import case_priority
-from core.triage.queueing import rate_per_second
-from core.types import CaseStatus, ScanFinding, ScoringState
+from core.types import ScanFinding
 
 __all__ = ["rerank", "score_waiting"]
 
@@ -44,6 +43,10 @@ _LONGEST_BATCH_SECONDS = 1800
 _INTERNAL = (
     "The analysis failed {attempts} because of an error in the program, which its log describes. "
     "Please read the scan without it; you can also have it tried again."
+)
+_LOST = (
+    "The stored file of this scan is missing or damaged. "
+    "Please upload the scan again, and then have the analysis tried again."
 )
 _VANISHED = (
     "The analysis was broken off {attempts} while it looked at this scan. "
@@ -65,7 +68,7 @@ def score_waiting(
         How many were taken, whatever came of them.
 
     Raises:
-        Exception: what the database raises. What was in hand is taken up again by itself.
+        StoreError: database or file store are in trouble. What was in hand waits again.
     """
     stop = stop or threading.Event()
     work = _Work(installation, engine, _owner(), stop)
@@ -80,47 +83,8 @@ def score_waiting(
     return taken
 
 
-def rerank(session: Session, settings: Settings, study_id: int, now: float) -> None:
-    """Put a case where its scans, its request and its reader's correction say it belongs.
-
-    Sets the status to failed where no scan was or will be scored, and back to new where one is.
-    In a transaction call it after whatever locks images, see ``images.find_or_create_image``.
-    """
-    rate = rate_per_second(settings.priority)
-    with changing(session, study_id):
-        pass  # Locked from here on: two workers at two of its scans would overlook each other.
-    scans = images.scans_of_study(session, study_id)
-    case = studies.get_case(session, study_id, now, rate, settings.priority.amber_share)
-    count = {state: sum(scan.state is state for scan in scans) for state in ScoringState}
-    priority = case_priority(
-        [scan.analysis.finding if scan.analysis else None for scan in scans],
-        failed=count[ScoringState.FAILED],
-        waiting=count[ScoringState.QUEUED],
-        requested=case.requested,
-        rules=settings.priority,
-        urgency=case.urgency,
-    )
-    leading = None
-    if priority.leading is not None:
-        scan = scans[priority.leading]
-        leading = studies.LeadingScan(scan.id, scan.analysis.finding, scan.analysis.thumbnail_key)
-    hopeless = count[ScoringState.FAILED] == len(scans) > 0 and priority.leading is None
-    status = None
-    if hopeless and case.status is CaseStatus.NEW:
-        status = CaseStatus.FAILED
-    elif not hopeless and case.status is CaseStatus.FAILED:
-        status = CaseStatus.NEW
-    studies.set_priority(
-        session,
-        study_id,
-        priority,
-        leading,
-        rate,
-        scan_count=len(scans),
-        scored_count=count[ScoringState.SCORED],
-        failed_count=count[ScoringState.FAILED],
-        status=status,
-    )
+class _FileLost(Exception):
+    """The bytes of one image are not in the file store, unlike those of others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,27 +136,54 @@ class _Work:
                 log.warning("The leases of %d images were not extended: %s", len(image_ids), error)
 
     def score(self, claimed: Sequence[ClaimedImage]) -> None:
-        """Score images together; where that fails, those that are left one by one."""
+        """Score images together; where that fails, those that are left one by one.
+
+        Raises:
+            StoreError: the database or the file store is in trouble, which is not the fault of
+                the images: they go back, as if they had never been taken.
+        """
         left = list(claimed)
         try:
-            for outcome in self._outcomes(claimed):
+            if len(left) > 1:
+                self._together(left)
+            while left and not self.stop.is_set():
+                self._alone(left[0])
+                left.pop(0)
+        except StoreError:
+            with suppress(StoreError):
+                self._give_back(left)
+            raise
+        self._give_back(left)
+
+    def _together(self, left: list[ClaimedImage]) -> None:
+        """Score images; those that are done leave the list."""
+        try:
+            for outcome in self._outcomes(list(left)):
                 self._settle(left[0], outcome)
                 left.pop(0)
+        except StoreError:
+            raise
+        except Exception:
+            log.warning("A batch failed; %d images are tried alone.", len(left), exc_info=True)
+
+    def _alone(self, image: ClaimedImage) -> None:
+        try:
+            for outcome in self._outcomes([image]):
+                self._settle(image, outcome)
+        except StoreError:
+            raise
         except Exception as error:
-            if len(claimed) == 1:
-                self._put_off(claimed[0], error)
-                return
-            log.warning("A batch of %d images failed: %s", len(claimed), error, exc_info=True)
-        for done, image in enumerate(left):
-            if self.stop.is_set():
-                self._give_back(left[done:])
-                return
-            self.score([image])
+            self._put_off(image, error)
 
     def _outcomes(self, claimed: Sequence[ClaimedImage]) -> Iterator[Outcome]:
-        files = self.installation.files
-        sources = (Source(str(image.id), files.get(image.content_key)) for image in claimed)
+        sources = (Source(str(image.id), self._bytes(image)) for image in claimed)
         return analyse_all(self.engine, sources, all_heat_maps=True)
+
+    def _bytes(self, image: ClaimedImage) -> bytes:
+        try:
+            return self.installation.files.get(image.content_key)
+        except StoreError as error:
+            raise _FileLost(str(error)) from error
 
     def _settle(self, image: ClaimedImage, outcome: Outcome) -> None:
         if isinstance(outcome, Failure):
@@ -203,11 +194,9 @@ class _Work:
             if not scoring.finish(session, image.id, self.owner, analysis, now()):
                 log.warning("Image %d was taken over by another worker.", image.id)
                 return
-            version = analysis.finding.model_version
-            _place_cases(
-                session, self.installation.settings, image.id, "scan_scored",
-                f"One scan analysed by model {version}",
-            )  # fmt: skip
+            text = f"One scan analysed by model {analysis.finding.model_version}"
+            settings = self.installation.settings
+            place_cases(session, settings, image.id, now(), action="scan_scored", text=text)
 
     def _stored(self, success: Success, spacing_mm: tuple[float, float] | None) -> NewAnalysis:
         """Put the pictures of a result into the file store."""
@@ -239,7 +228,8 @@ class _Work:
         settings = self.installation.settings
         log.error("Image %d failed at attempt %d.", image.id, image.attempts, exc_info=error)
         if image.attempts >= settings.scoring_attempts:
-            self._fail(image, _INTERNAL.format(attempts=_times(image.attempts)))
+            reason = _LOST if isinstance(error, _FileLost) else _INTERNAL
+            self._fail(image, reason.format(attempts=_times(image.attempts)))
             return
         with self.installation.database.transaction() as session:
             scoring.try_later(session, image.id, self.owner, now() + settings.lease_seconds)
@@ -250,6 +240,8 @@ class _Work:
                 _tell_failure(session, self.installation.settings, image.id, reason)
 
     def _give_back(self, rest: Sequence[ClaimedImage]) -> None:
+        if not rest:
+            return
         with self.installation.database.transaction() as session:
             scoring.give_back(session, [image.id for image in rest], self.owner)
 
@@ -273,17 +265,8 @@ def _give_up_exhausted(installation: Installation) -> None:
 
 
 def _tell_failure(session: Session, settings: Settings, image_id: int, reason: str) -> None:
-    _place_cases(session, settings, image_id, "scan_failed", f"One scan not analysed: {reason}")
-
-
-def _place_cases(
-    session: Session, settings: Settings, image_id: int, action: str, text: str
-) -> None:
-    """Re-rank every case that holds an image, and note in its history what happened."""
-    at = now()
-    for study_id in sorted(images.studies_of_image(session, image_id)):
-        rerank(session, settings, study_id, at)
-        audit.log_action(session, action=action, text=text, now=at, user_id=None, study_id=study_id)
+    text = f"One scan not analysed: {reason}"
+    place_cases(session, settings, image_id, now(), action="scan_failed", text=text)
 
 
 def _times(attempts: int) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.services import scoring
+from core.errors import StoreError
+from core.services import ranking, scoring
 from core.services.installation import Installation
 from core.services.pictures import MASK_COLOUR
 from core.services.scoring import rerank, score_waiting
@@ -275,6 +276,24 @@ def test_a_file_that_is_gone_fails_after_its_attempts_and_spoils_no_other(
         clock(installation.settings.lease_seconds)
     assert cases.case(good).scored_count == 1
     assert cases.case(lost).status is CaseStatus.FAILED
+    assert cases.scans(lost)[0].failure.startswith("The stored file of this scan is missing")
+
+
+def test_a_disk_that_is_full_is_no_fault_of_the_images(installation, cases, monkeypatch):
+    for picture in distinct(3):
+        cases.add(picture)
+
+    def full(data):
+        raise StoreError("A file could not be kept. Make room on the disk.")
+
+    for _ in range(installation.settings.scoring_attempts + 1):
+        with monkeypatch.context() as patch:
+            patch.setattr(installation.files, "put", full)
+            with pytest.raises(StoreError, match="Make room"):
+                score_waiting(installation, FakeEngine())
+    engine = FakeEngine()
+    assert score_waiting(installation, engine) == 3
+    assert engine.batches == [3], "none of them counts as tried"
 
 
 def test_an_image_that_brings_down_its_workers_fails_with_a_reason(installation, cases, clock):
@@ -372,7 +391,7 @@ def test_workers_at_scans_of_one_case_do_not_overlook_each_other(installation, c
     """Each takes one scan at a time, and dawdles between looking at a case and placing it."""
     monkeypatch.setattr(scoring, "BATCH_SIZE", 1)
     monkeypatch.setattr(
-        scoring, "case_priority", lambda *a, **k: time.sleep(0.05) or case_priority(*a, **k)
+        ranking, "case_priority", lambda *a, **k: time.sleep(0.05) or case_priority(*a, **k)
     )
     shared = distinct(4, lesion=False)
     large = cases.add(*distinct(8), *shared)
