@@ -196,7 +196,7 @@ class _Order:
                 raise ValueError(value)
             if value is not None and not isinstance(value, kinds):
                 raise ValueError(value)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise InputError(
                 "This page of the worklist is not known any more. Please start with the first one."
             ) from error
