@@ -221,10 +221,10 @@ class _Document(BaseDocTemplate):
         canvas.setStrokeColor(RULE)
         canvas.line(MARGIN, 17 * mm, MARGIN + WIDTH, 17 * mm)
         place = f"{self.footer} · page {canvas.getPageNumber()} of {self.pages}"
-        for words, style in ((DISCLAIMER, _FOOT), (place, _FOOT_RIGHT)):
+        for words, style, height in ((DISCLAIMER, _FOOT, 12.5), (place, _FOOT_RIGHT, 8.5)):
             paragraph = Text().paragraph(words, style)
             paragraph.wrap(WIDTH, 10 * mm)
-            paragraph.drawOn(canvas, MARGIN, 12.5 * mm)
+            paragraph.drawOn(canvas, MARGIN, height * mm)
 
 
 def _visible(text: str) -> str:

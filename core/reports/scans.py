@@ -91,6 +91,9 @@ def scan_section(scan: ReportedScan, count: int, text: Text) -> list[Flowable]:
         warning = words.distribution_warning(scan.finding)
         if warning:
             parts.append(text.labelled("Warning:", warning, paper.BOX))
+        contradiction = words.contradiction(scan.finding)
+        if contradiction:
+            parts.append(text.labelled("Attention:", f"{contradiction}.", paper.BOX))
     if scan.problem:
         parts.append(text.labelled("Attention:", scan.problem, paper.BOX))
     if scan.pictures:

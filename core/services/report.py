@@ -19,13 +19,13 @@ from core.services.model_card import model_card
 from core.services.model_metrics import interval_in_words, value_in_words
 from core.services.pictures import MaskStyle, overlay_heat_map, overlay_mask, resized, size_for
 from core.services.review_layers import ScanLayers, scan_layers
-from core.services.review_view import case_view
+from core.services.review_view import CaseView, case_view
 from core.store import audit, reviews, training
 from core.store.images import StoredScan
 from core.store.rows import utc
 from core.store.training import ReportedCase
 from core.triage import words
-from core.types import Reader, TumourClass, UInt8Array
+from core.types import Reader, ScanFinding, TumourClass, UInt8Array
 
 __all__ = ["TrainingExport", "case_pdf", "training_export"]
 
@@ -78,7 +78,7 @@ def case_pdf(installation: Installation, reader: Reader, case_id: int) -> bytes:
         CaseReport(
             case=view.summary,
             details=view.details,
-            scans=_reported_scans(installation, view.scans),
+            scans=_reported_scans(installation, view),
             decisions=view.readings,
             earlier_decisions=tuple(earlier),
             missing=view.missing,
@@ -153,19 +153,21 @@ def training_export(
     return export
 
 
-def _reported_scans(
-    installation: Installation, scans: Sequence[StoredScan]
-) -> tuple[ReportedScan, ...]:
-    """The most suspicious first; those the model has not seen before all others."""
-    numbered = sorted(enumerate(scans, start=1), key=lambda one: _suspicion(one[1]))
+def _reported_scans(installation: Installation, view: CaseView) -> tuple[ReportedScan, ...]:
+    """The one that decided the priority first, then the most suspicious."""
+    order = sorted(
+        range(len(view.scans)),
+        key=lambda index: (index != view.leading, _suspicion(view.scans[index])),
+    )
     return tuple(
-        _reported_scan(installation, number, scan, pictured=place < MOST_PICTURED)
-        for place, (number, scan) in enumerate(numbered)
+        _reported_scan(installation, index + 1, view.scans[index], place < MOST_PICTURED)
+        for place, index in enumerate(order)
     )
 
 
 def _suspicion(scan: StoredScan) -> float:
-    return -1.0 if scan.analysis is None else -scan.analysis.finding.tumour_probability
+    """Smaller is more suspicious; what the model has not seen comes before all others."""
+    return -2.0 if scan.analysis is None else -scan.analysis.finding.tumour_probability
 
 
 def _reported_scan(
@@ -178,7 +180,7 @@ def _reported_scan(
     pictures: tuple[ReportedPicture, ...] = ()
     if pictured:
         try:
-            explained = None if analysis is None else analysis.finding.predicted
+            explained = None if analysis is None else _explained(analysis.finding)
             pictures = _pictures(scan_layers(installation, scan.id), explained)
         except StoreError:
             log.exception("scan %d is reported without its pictures", scan.id)
@@ -195,6 +197,11 @@ def _reported_scan(
         problem=problem,
         pictures=pictures,
     )
+
+
+def _explained(finding: ScanFinding) -> TumourClass:
+    """The class whose heat map tells most: the tumour, where one is suspected."""
+    return words.likeliest_tumour(finding) if finding.suspected else finding.predicted
 
 
 def _pictures(layers: ScanLayers, explained: TumourClass | None) -> tuple[ReportedPicture, ...]:

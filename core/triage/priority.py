@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.config import PriorityRules
+from core.triage import words
 from core.triage.words import REQUESTED_NAMES, headline, percent
 from core.types import (
     Band,
@@ -113,13 +114,9 @@ def _scan_reasons(finding: ScanFinding, rules: PriorityRules) -> list[Reason]:
     contradiction = rules.contradiction * (no_tumor if finding.lesion else 1 - no_tumor)
     doubt = rules.low_confidence * (1 - highest)
     flags = []
-    if finding.suspected != (finding.lesion is not None):
-        text = (
-            "Tumour suspected but no region outlined"
-            if finding.suspected
-            else "Outlined region although no tumour is suspected"
-        )
-        flags.append(Reason("class_mask_contradiction", text, contradiction))
+    contradicted = words.contradiction(finding)
+    if contradicted:
+        flags.append(Reason("class_mask_contradiction", contradicted, contradiction))
     else:
         expected += contradiction
     if highest < rules.confident_probability:

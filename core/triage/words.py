@@ -125,8 +125,24 @@ def headline(finding: Finding) -> str:
     if not finding.suspected:
         return "None of the three suspected"
     if finding.predicted is TumourClass.NO_TUMOR:
-        return f"Tumour suspected, type uncertain (most likely {_likeliest(finding).lower()})"
+        likeliest = CLASS_NAMES[likeliest_tumour(finding)].lower()
+        return f"Tumour suspected, type uncertain (most likely {likeliest})"
     return f"{CLASS_NAMES[finding.predicted]} suspected"
+
+
+def likeliest_tumour(finding: Finding) -> TumourClass:
+    """The most probable of the three tumours."""
+    tumours = {c: p for c, p in finding.probabilities.items() if c is not TumourClass.NO_TUMOR}
+    return max(tumours, key=tumours.__getitem__)
+
+
+def contradiction(finding: ScanFinding) -> str | None:
+    """How class and mask contradict each other; None where they do not."""
+    if finding.suspected == (finding.lesion is not None):
+        return None
+    if finding.suspected:
+        return "Tumour suspected but no region outlined"
+    return "Outlined region although no tumour is suspected"
 
 
 def explanation(finding: Finding, decision_threshold: float) -> str:
@@ -183,8 +199,3 @@ def _masked_fraction(finding: Finding) -> float | None:
     if isinstance(finding, Analysis):
         return finding.mask_area_fraction if finding.mask.any() else None
     return None if finding.lesion is None else finding.lesion.area_fraction
-
-
-def _likeliest(finding: Finding) -> str:
-    tumours = {c: p for c, p in finding.probabilities.items() if c is not TumourClass.NO_TUMOR}
-    return CLASS_NAMES[max(tumours, key=tumours.__getitem__)]

@@ -237,6 +237,12 @@ def test_a_strange_scan_is_warned_of_before_its_figures():
     assert text.index("Warning: This picture is unlike") < text.index("97.0 %")
 
 
+def test_a_contradiction_of_class_and_mask_is_said():
+    text = text_of(report(scans=(scan(finding=finding(lesion=None)),)))
+    assert "Attention: Tumour suspected but no region outlined." in text
+    assert "Attention" not in text_of(report())
+
+
 def test_a_scan_that_failed_stays_in_the_report():
     failed = scan(2, finding=None, decision_threshold=None, problem="It broke.", pictures=())
     text = text_of(report(scans=(scan(), failed)))

@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+from dataclasses import replace
 
 import pypdf
 import pytest
@@ -135,6 +136,20 @@ def test_the_most_suspicious_scan_comes_first_and_keeps_its_number(installation,
     text = text_of(case_pdf(installation, anna, case_id))
     assert text.index("Scan 2 of 2: Glioma suspected") < text.index("Scan 1 of 2: None of the")
     assert "No region was outlined." in text
+
+
+def test_the_heat_map_shows_the_tumour_that_is_suspected(installation, anna, send, monkeypatch):
+    shares = {GLIOMA: 0.32, MENINGIOMA: 0.1, NO_TUMOR: 0.55, PITUITARY: 0.03}
+    one = FakeEngine._one
+
+    def unsure(*arguments):
+        analysis = one(*arguments)
+        return replace(analysis, probabilities=shares, predicted=NO_TUMOR, tumour_probability=0.45)
+
+    monkeypatch.setattr(FakeEngine, "_one", unsure)
+    text = text_of(case_pdf(installation, anna, send(scan_png())))
+    assert "Tumour suspected, type uncertain (most likely glioma)" in text
+    assert "support for “glioma”" in text
 
 
 def test_the_limits_of_the_model_are_in_the_report(installation, anna, send):
