@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from xml.sax.saxutils import escape
 
+from reportlab import rl_config
 from reportlab.lib.colors import HexColor
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
@@ -22,6 +23,9 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import BaseDocTemplate, Flowable, Frame, PageTemplate, Paragraph, Table
 
 from core.triage.words import DISCLAIMER
+
+# Pictures as they are, not spelt out in printable characters: a quarter smaller, and much faster.
+rl_config.useA85 = 0
 
 # DejaVu Sans has Latin, Greek and Cyrillic with all their accents; a PDF reader's own fonts do not.
 _FONTS = Path(__file__).parent / "fonts"
