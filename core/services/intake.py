@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from core.config import Settings
 from core.services.details import contradictions
 from core.services.installation import now
-from core.services.scoring import rerank
+from core.services.ranking import rerank
 from core.store import audit, batches, images, studies
 from core.store.rows import folded_reference
 from core.triage.priority import case_priority

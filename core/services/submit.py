@@ -17,7 +17,7 @@ from core.services.arrivals import FAULT, Arrival, Upload, arrivals
 from core.services.details import check_details, one_line
 from core.services.installation import Installation, now
 from core.services.intake import Intake
-from core.services.scoring import rerank
+from core.services.ranking import rerank
 from core.store import audit, batches, images, scoring
 from core.types import (
     BatchItem,

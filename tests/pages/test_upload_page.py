@@ -11,8 +11,9 @@ from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 from core.errors import StoreError
 from core.services import workers
 from core.services.installation import now
+from core.services.ranking import rerank
 from core.services.readers import add_reader
-from core.services.scoring import rerank, score_waiting
+from core.services.scoring import score_waiting
 from core.services.submit import batch_items, recent_batches, submit
 from core.store import batches, scoring
 from core.types import RequestedPriority

@@ -12,8 +12,9 @@ from core.errors import InputError, RuleError, StoreError
 from core.imaging import decode
 from core.services import submit as service
 from core.services.installation import now
+from core.services.ranking import rerank
 from core.services.readers import add_reader
-from core.services.scoring import rerank, score_waiting
+from core.services.scoring import score_waiting
 from core.services.submit import (
     Upload,
     batch_items,
