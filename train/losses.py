@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -41,7 +43,12 @@ def distillation(
 
 
 def focal_tversky(
-    logits: Tensor, masks: Tensor, alpha: float = 0.6, gamma: float = 0.75, smooth: float = 1.0
+    logits: Tensor,
+    masks: Tensor,
+    alpha: float = 0.6,
+    gamma: float = 0.75,
+    smooth: float = 1.0,
+    total: Callable[[Tensor], Tensor] = lambda counts: counts,
 ) -> Tensor:
     """Focal Tversky loss over the batch.
 
@@ -54,11 +61,11 @@ def focal_tversky(
         alpha: weight of missed pixels; ``1 - alpha`` weighs false ones.
         gamma: exponent; below 1 it sharpens the slope near a perfect overlap.
         smooth: added to numerator and denominator.
+        total: adds the counts of the batch's other parts, where processes share a batch.
     """
     probability = torch.sigmoid(logits)
-    hit = (probability * masks).sum()
-    missed = ((1 - probability) * masks).sum()
-    false = (probability * (1 - masks)).sum()
+    counts = (probability * masks, (1 - probability) * masks, probability * (1 - masks))
+    hit, missed, false = total(torch.stack([count.sum() for count in counts]))
     index = (hit + smooth) / (hit + alpha * missed + (1 - alpha) * false + smooth)
     return (1 - index).clamp(min=1e-6) ** gamma
 

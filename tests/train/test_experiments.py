@@ -1,0 +1,277 @@
+"""Every system of the source documents, end to end on two batches of drawn heads."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from core.errors import DataError, WeightsError
+from train.data.splits import FOUR_CLASS_LIST, LGG_LIST, read_list, write_list
+from train.experiments import run as running
+from train.experiments.config import load, names, shortened
+from train.experiments.run import Request, run
+from train.models.cnn import count_parameters
+from train.models.transfer import build_classifier
+
+FILES = (
+    "config.yaml", "metrics.json", "curves.csv", "curves.png", "confusion.csv", "confusion.png",
+    "predictions.csv", "environment.json", "weights.safetensors",
+)  # fmt: skip
+# Over 40 million weights to draw and to move.
+LARGE = ("resnet101", "resnet50", "vgg16-flattened")
+
+
+@pytest.fixture(scope="session")
+def request_for(tiny_data, tmp_path_factory):
+    """Makes requests on the tiny data: small pictures, two batches, one epoch a stage."""
+    folder = tmp_path_factory.mktemp("experiments")
+    root, lists = folder / "data", folder / "lists"
+    root.mkdir()
+    for name, place in (("lgg",) * 2, ("figshare",) * 2, ("br35h",) * 2, ("sartaj", "nickparvar")):
+        (root / name).symlink_to(tiny_data.root / place)
+    renamed = {"nickparvar": "sartaj"}
+    four_class = [
+        replace(s, dataset=renamed.get(s.dataset, s.dataset)) for s in tiny_data.four_class
+    ]
+    write_list(lists / FOUR_CLASS_LIST.name, four_class)
+    write_list(lists / LGG_LIST.name, tiny_data.lgg)
+
+    def make(name, runs, split="patient", **other):
+        experiment = load(name)
+        own, changes = other.pop("changes", ()), []
+        if experiment.task != "cascade":
+            batch = {"lgg": 4, "figshare": 8, "sartaj": 8}[experiment.data.source]
+            batch = batch // 2 if experiment.data.lesions_only else batch
+            changes += [f"training.batch_size={batch}", "input.side=32", "training.precision=fp32"]
+            other = {"init": "scratch", "epochs": len(experiment.training.stages)} | other
+        return Request(
+            name, split, root, folder / "cache", runs=runs, lists=lists,
+            out=other.pop("out", runs / f"{name}-{split}"), changes=(*changes, *own), **other,
+        )  # fmt: skip
+
+    return make
+
+
+def metrics(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def cases():
+    for name in names():
+        if name.startswith("cascade"):
+            continue
+        slow = any(body in name for body in LARGE)
+        yield pytest.param(name, marks=pytest.mark.slow if slow else ())
+
+
+@pytest.mark.parametrize("name", list(cases()))
+def test_an_experiment_leaves_its_folder(request_for, tmp_path, name):
+    folder = run(request_for(name, tmp_path))
+    assert {path.name for path in folder.iterdir()} == set(FILES)
+    figures, experiment = metrics(folder), load(name)
+    assert set(experiment.reported) <= set(figures)
+    assert sum(map(sum, figures["confusion"])) == figures["count"] == len(
+        (folder / "predictions.csv").read_text().splitlines()
+    ) - 1  # fmt: skip
+    with (folder / "curves.csv").open() as handle:
+        stages = [row["stage"] for row in csv.DictReader(handle)]
+    assert stages == [str(i + 1) for i in range(len(experiment.training.stages))]
+    if experiment.task == "classification":
+        assert set(figures["per_class"]) == set(experiment.classes)
+
+
+def test_a_frozen_body_stays_and_a_finetuned_one_moves(request_for, tmp_path):
+    frozen, tuned = "detection-resnet18-frozen-flip", "detection-resnet18-finetuned-flip"
+    torch.manual_seed(1)
+    start = running.build(load(frozen, ["model.init=scratch", "input.side=32"])).state_dict()
+    for name, changes in ((frozen, False), (tuned, True)):
+        after = load_file(run(request_for(name, tmp_path)) / "weights.safetensors")
+        body = [k for k in start if k.startswith("body.") and "num_batches" not in k]
+        assert any(not torch.equal(start[k], after[k]) for k in body) is changes
+        assert not torch.equal(start["head.0.weight"], after["head.0.weight"])
+
+
+def test_the_first_document_has_sixteen_combinations():
+    described = [n for n in names() if load(n).document == "000, 001"]
+    assert len(described) == 16
+    settings = set()
+    for name in described:
+        one = load(name)
+        settings.add((one.model.body, one.training.stages[0].train, one.input.normalise,
+                      one.input.flip))  # fmt: skip
+        assert (one.training.batch_size, one.training.epochs) == (8, 30)
+        assert one.training.stages[0].learning_rate == 1e-4
+        layers = [i if isinstance(i, str) else "linear" for i in one.model.head]
+        assert layers == ["linear", "relu", "dropout", "linear", "dropout"]  # and one more linear
+    assert len(settings) == 16
+
+
+def test_the_small_cnn_has_the_documents_parameters():
+    network = running.build(load("types-small-cnn"))
+    assert count_parameters(network) == 3_236_052
+    assert sum(p.numel() for p in network.parameters()) == 3_235_892  # trainable
+    assert network(torch.zeros(2, 1, 224, 224)).shape == (2, 4)
+
+
+@pytest.mark.parametrize("name", ["detection-cnn", "localisation-resunet", "types-small-cnn"])
+def test_the_random_split_runs_too(request_for, tmp_path, name):
+    figures = metrics(run(request_for(name, tmp_path, "random")))
+    assert figures["split"] == "random"
+
+
+def test_the_splits_are_what_they_say(request_for, tmp_path):
+    request = request_for("types-small-cnn", tmp_path)
+    experiment = request.experiment()
+    ours = running._parts(request, experiment, running.Team())
+    blocks = [
+        {ours.pack.samples[i].block for i in part} for part in (ours.fit, ours.watch, ours.test)
+    ]
+    assert not blocks[0] & blocks[1] and not blocks[0] & blocks[2] and not blocks[1] & blocks[2]
+    theirs = running._parts(replace(request, split="random"), experiment, running.Team())
+    assert sorted([*theirs.fit, *theirs.test]) == list(range(len(theirs.labels)))
+    assert len(theirs.test) == round(0.2 * len(theirs.labels))
+    shared = {theirs.pack.samples[i].block for i in theirs.fit}
+    assert any(theirs.pack.samples[i].block in shared for i in theirs.test), "it leaks"
+
+
+def test_the_cascade_runs_what_it_is_made_of_and_drops_what_is_called_negative(
+    request_for, tmp_path, monkeypatch
+):
+    def small(name, changes=()):
+        """The parts, at the size of the tests."""
+        one = load(name)
+        if one.task == "cascade":
+            return load(name, ["cascade.classifier=detection-cnn"])
+        batch = 2 if one.data.lesions_only else 4
+        return load(name, [f"training.batch_size={batch}", "input.side=32", *changes])
+
+    monkeypatch.setattr(running, "load", small)
+    request = replace(request_for("cascade-resnet50-resunet", tmp_path), epochs=1)
+    folder = run(replace(request, init="scratch"))
+    assert (tmp_path / "detection-cnn-patient" / "metrics.json").is_file()
+    assert "dice" in metrics(folder)
+    with (folder / "predictions.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert all(r["found_pixels"] == "0" for r in rows if float(r["p_tumor"]) < 0.5)
+
+
+def test_a_run_is_the_same_when_it_is_run_again(request_for, tmp_path):
+    results = []
+    for again in ("one", "two"):
+        request = request_for("detection-resnet18-frozen-flip", tmp_path, out=tmp_path / again)
+        results.append(load_file(run(request) / "weights.safetensors"))
+    assert all(torch.equal(results[0][k], results[1][k]) for k in results[0])
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("killed_after", [1, 2, 3])
+def test_a_killed_run_goes_on_to_the_same_weights(request_for, tmp_path, monkeypatch, killed_after):
+    """In the first stage, between the two, in the second."""
+    monkeypatch.setattr("train.experiments.fit._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    changes = ["model.body=plain_cnn", "training.adaptive={patience: 0}"]
+    request = request_for("types-transfer-resnet50", tmp_path, changes=changes, epochs=None)
+    request = replace(request, changes=(*request.changes, "training.stages.0.epochs=2",
+                                        "training.stages.1.epochs=2"))  # fmt: skip
+    whole = load_file(run(replace(request, out=tmp_path / "whole")) / "weights.safetensors")
+    real = running.Fitting.run
+
+    def killed(self, after_epoch=None):
+        def stop(row):
+            if row["epoch"] == killed_after:
+                raise Killed
+
+        return real(self, stop)
+
+    monkeypatch.setattr(running.Fitting, "run", killed)
+    with pytest.raises(Killed):
+        run(replace(request, out=tmp_path / "killed"))
+    assert not (tmp_path / "killed" / "metrics.json").exists()
+    monkeypatch.setattr(running.Fitting, "run", real)
+    folder = run(replace(request, out=tmp_path / "killed"))
+    resumed = load_file(folder / "weights.safetensors")
+    assert all(torch.equal(whole[k], resumed[k]) for k in whole)
+    assert len((folder / "curves.csv").read_text().splitlines()) == 5
+
+
+def test_a_run_starts_from_a_file(request_for, tmp_path):
+    first = run(request_for("types-small-cnn", tmp_path))
+    other = request_for(
+        "types-small-cnn", tmp_path, out=tmp_path / "next", init=str(first / "weights.safetensors")
+    )
+    run(other)
+    with pytest.raises(WeightsError, match="does not fit"):
+        run(replace(other, name="detection-cnn", changes=("training.batch_size=4",)))
+
+
+def test_a_body_starts_from_torchvisions_file(tmp_path):
+    one = build_classifier("resnet18", (), 2, side=32)
+    state = {**one.body.state_dict(), "fc.weight": torch.zeros(1000, 512), "fc.bias": torch.ones(1)}
+    torch.save(state, tmp_path / "resnet18.pth")
+    two = build_classifier("resnet18", (), 2, side=32, init=str(tmp_path / "resnet18.pth"))
+    assert torch.equal(one.body.conv1.weight, two.body.conv1.weight)
+
+
+def test_patients_whom_no_list_knows_are_trained_on(request_for, tmp_path):
+    request = request_for("detection-cnn", tmp_path)
+    lists = tmp_path / "lists"
+    known = [s for s in read_list(request.lists / LGG_LIST.name) if s.block != "TCGA_train_A"]
+    write_list(lists / LGG_LIST.name, known)
+    parts = running._parts(replace(request, lists=lists), request.experiment(), running.Team())
+    new = [i for i, s in enumerate(parts.pack.samples) if s.block == "TCGA_train_A"]
+    assert len(new) == 4 and set(new) <= set(parts.fit)
+    assert sorted(parts.labels[new]) == [0, 0, 1, 1]
+
+
+def test_an_absent_data_set_is_said(request_for, tmp_path):
+    request = request_for("detection-cnn", tmp_path)
+    with pytest.raises(DataError, match="kaggle_3m holds no slices"):
+        run(replace(request, root=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("training.batch=4", "training.batch: Extra inputs"),
+        ("training.batch_size=many", "training.batch_size: Input should be a valid integer"),
+        ("nothing", "reads KEY=VALUE"),
+        ("training.stages.7.epochs=1", "names no place"),
+        ("data.source=oasis", "data.source: Input should be 'lgg'"),
+        ("task=localisation", "resunet is the body of localisation"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        load("detection-cnn", [change])
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="known: cascade-resnet50-resunet, detection-cnn"):
+        load("detection-alexnet")
+
+
+def test_a_file_of_ones_own_may_name_a_base(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: types-small-cnn\ntraining: {batch_size: 7}\n")
+    mine = load(str(path))
+    assert (mine.name, mine.training.batch_size, mine.model.body) == ("mine", 7, "small_cnn")
+
+
+def test_a_schedule_is_shortened_by_share():
+    short = shortened(load("types-transfer-vgg16"), 6)
+    assert [stage.epochs for stage in short.training.stages] == [2, 4]
+    with pytest.raises(ValueError, match="at least as many epochs"):
+        shortened(load("types-transfer-vgg16"), 1)
+
+
+def test_the_kept_configuration_is_the_whole_of_it(request_for, tmp_path):
+    request = request_for("types-small-cnn", tmp_path)
+    kept = yaml.safe_load((run(request) / "config.yaml").read_text())
+    assert kept["training"]["batch_size"] == 8 and kept["model"]["head"][0] == 64
+    assert kept["training"]["stages"] == [{"train": "all", "epochs": 1, "learning_rate": 1e-3}]
