@@ -10,6 +10,7 @@ from sqlalchemy.engine import URL
 from core import config
 from core.config import Settings
 from core.jobs.queue import Queue
+from core.services.rules import apply_rules
 from core.store.database import Database
 from core.store.files import FileStore
 
@@ -45,9 +46,11 @@ def open_installation(settings: Settings | None = None) -> Installation:
     address = settings.database_url.get_secret_value() or URL.create(
         "sqlite", database=str(settings.storage / _DATABASE)
     )
+    database = Database.open(address)
+    apply_rules(database, settings, now())
     return Installation(
         settings=settings,
-        database=Database.open(address),
+        database=database,
         files=files,
         queue=Queue.open(settings.queue_url.get_secret_value(), settings.storage),
     )

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from core.store import images, scoring, studies, users
 from core.types import (
+    CLASSES,
     Band,
     Lesion,
     Priority,
@@ -44,7 +45,7 @@ def finding(
 ) -> ScanFinding:
     return ScanFinding(
         **{
-            "probabilities": {predicted: tumour_probability},
+            "probabilities": {name: float(name is predicted) for name in CLASSES},
             "predicted": predicted,
             "tumour_probability": tumour_probability,
             "suspected": True,

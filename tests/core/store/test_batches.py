@@ -50,7 +50,7 @@ def test_an_empty_upload_is_done(installation):
         batch_id = _batch(session)
         found = batches.progress(session, batch_id, NOW + 5)
     at = datetime.fromtimestamp(NOW, UTC)
-    assert found == BatchProgress(batch_id, at, *[0] * 7, seconds_left=0.0)
+    assert found == BatchProgress(batch_id, at, False, *[0] * 7, seconds_left=0.0)
 
 
 def test_progress_counts_files_by_outcome_and_images_by_state(installation):
