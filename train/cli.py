@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from core.config import settings
-from core.errors import DataError, NeuroTriageError
 from train.config import RunConfig
+from train.experiments.command import commands as experiments
+from train.terminal import data_root, guarded
 
 app = typer.Typer(
     help="Train, measure and export the networks of NeuroTriage.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(experiments)
 
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder: checkpoints, log, weights.")]
 Cache = Annotated[Path, typer.Option(help="Folder for the packed scans (about 2 GB).")]
@@ -30,18 +30,6 @@ DEFAULT_CACHE = Path(".cache/packs")
 @app.callback()
 def _logging() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-
-
-def data_root() -> Path:
-    """The data folder that NEUROTRIAGE_DATA names.
-
-    Raises:
-        DataError: it is not set or no folder.
-    """
-    root = settings().data
-    if root is None or not root.is_dir():
-        raise DataError("Set NEUROTRIAGE_DATA to the folder that holds figshare/, lgg/, ...")
-    return root
 
 
 @app.command()
@@ -74,7 +62,7 @@ def classifier(
         batch_size=batch_size, learning_rate=learning_rate, ema=ema, teacher=teacher,
         teacher_weight=teacher_weight, precision=precision, seed=seed, minutes=minutes,
     )  # fmt: skip
-    _guarded(lambda: runs.train(config, data_root(), cache, run, resume))
+    guarded(lambda: runs.train(config, data_root(), cache, run, resume))
 
 
 @app.command()
@@ -100,7 +88,7 @@ def segmenter(
         batch_size=batch_size, learning_rate=learning_rate, ema=ema, precision=precision, seed=seed,
         minutes=minutes,
     )  # fmt: skip
-    _guarded(lambda: runs.train(config, data_root(), cache, run, resume))
+    guarded(lambda: runs.train(config, data_root(), cache, run, resume))
 
 
 @app.command()
@@ -129,7 +117,7 @@ def export(
         packs = runs.load_packs(data_root(), cache)
         write(classifier_run, segmenter_run, *packs, out, classifier_side, mirrored)
 
-    _guarded(action)
+    guarded(action)
 
 
 @app.command()
@@ -153,13 +141,4 @@ def evaluate(
         if split == "test" and out.parent == weights:
             write_card(weights)
 
-    _guarded(action)
-
-
-def _guarded(action: Callable[[], object]) -> None:
-    """Run; an expected error is one line on the terminal and exit status 2."""
-    try:
-        action()
-    except (NeuroTriageError, ValueError) as error:
-        typer.secho(str(error), err=True, fg=typer.colors.RED)
-        raise typer.Exit(2) from error
+    guarded(action)
