@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.store.rows import clean, utc
+from core.store.rows import clean, reader_from, utc
 from core.store.tables import AuditRow, StudyRow, UserRow
+from core.triage.words import account_name
 from core.types import HistoryEntry
 
 _SYSTEM = "system"
@@ -73,6 +74,4 @@ def _entries(
 
 
 def _who(user: UserRow | None) -> str:
-    if user is None:
-        return _SYSTEM
-    return user.name if user.verified else f"{user.name} (unverified)"
+    return _SYSTEM if user is None else account_name(reader_from(user))

@@ -77,10 +77,6 @@ class FileStore:
             )
         return data
 
-    def exists(self, key: str) -> bool:
-        """Whether there is a file of that key."""
-        return self._path(key).is_file()
-
     def _path(self, key: str) -> Path:
         # A key may come from outside, in the address of a picture.
         if not _KEY.fullmatch(key):

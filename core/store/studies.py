@@ -209,18 +209,6 @@ def set_assignee(
         study.assignee_id = assignee_id
 
 
-def set_urgency(
-    session: Session,
-    study_id: int,
-    urgency: RequestedPriority | None,
-    *,
-    expected_version: int | None = None,
-) -> None:
-    """Correct the urgency; compute the priority again then. Raises what :func:`set_status` does."""
-    with changing(session, study_id, expected_version=expected_version) as study:
-        study.urgency = None if urgency is None else str(urgency)
-
-
 def reopen(session: Session, study_id: int, rate_per_second: float, now: float) -> None:
     """Begin another round of a case, because a scan came after the report. It waits anew."""
     with changing(session, study_id) as study:

@@ -31,7 +31,6 @@ def _names(root):
 def test_what_was_put_comes_back_under_its_content(store, root):
     assert store.put(DATA) == KEY
     assert store.get(KEY) == DATA
-    assert store.exists(KEY)
     assert (root / KEY[:2] / KEY[2:4] / KEY).read_bytes() == DATA
 
 
@@ -51,7 +50,6 @@ def test_another_process_finds_them(store, root):
 
 
 def test_what_was_never_put_is_missing(store):
-    assert not store.exists(KEY)
     with pytest.raises(StoreError, match=f"{KEY} is missing"):
         store.get(KEY)
 
@@ -70,9 +68,8 @@ def test_a_damaged_file_is_never_handed_out_and_is_repaired_by_the_next_put(stor
     "key", ["", "../../../etc/passwd", KEY.upper(), KEY[:-1], f"{KEY}\n", f"/{KEY}", "é" * 64]
 )
 def test_only_keys_are_keys(store, key):
-    for ask in (store.get, store.exists):
-        with pytest.raises(StoreError, match="no key"):
-            ask(key)
+    with pytest.raises(StoreError, match="no key"):
+        store.get(key)
 
 
 @pytest.mark.parametrize("broken", ["fsync", "fdopen"])
@@ -85,7 +82,6 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(store, root, monkeypatch,
         store.put(DATA)
     monkeypatch.undo()
     assert _names(root) == []
-    assert not store.exists(KEY)
 
 
 def test_contents_and_names_are_forced_to_the_disk(store, root, monkeypatch):

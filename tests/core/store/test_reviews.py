@@ -67,9 +67,9 @@ def test_a_report_ends_the_waiting(installation):
 
 def test_a_decision_that_leaves_the_urgency_keeps_it(installation):
     with installation.database.transaction() as session:
-        study_id = add_case(session)
-        studies.set_urgency(session, study_id, RequestedPriority.URGENT)
-        _decide(session, study_id, add_reader(session, "Ada").id, 2)
+        study_id, ada = add_case(session), add_reader(session, "Ada")
+        _decide(session, study_id, ada.id, 1, urgency=RequestedPriority.URGENT)
+        _decide(session, study_id, ada.id, 2)
         case = studies.get_case(session, study_id, NOW, RATE, AMBER)
     assert case.urgency is RequestedPriority.URGENT
 

@@ -139,11 +139,8 @@ def test_the_first_report_is_when_waiting_ended(installation):
         lambda session, case, version: studies.set_assignee(
             session, case, None, expected_version=version
         ),
-        lambda session, case, version: studies.set_urgency(
-            session, case, RequestedPriority.URGENT, expected_version=version
-        ),
     ],
-    ids=["status", "assignee", "urgency"],
+    ids=["status", "assignee"],
 )
 def test_whoever_acts_on_an_old_version_is_told_and_nothing_is_written(installation, change):
     with installation.database.transaction() as session:
@@ -173,9 +170,9 @@ def test_whoever_acts_on_an_old_version_is_told_and_nothing_is_written(installat
 def test_a_conflict_that_nobody_wrote_down_is_told_all_the_same(installation):
     with installation.database.transaction() as session:
         study_id = add_case(session)
-        studies.set_urgency(session, study_id, RequestedPriority.URGENT)
+        studies.set_status(session, study_id, CaseStatus.IN_REVIEW, now=NOW)
         with pytest.raises(ConflictError, match="has changed since you opened it"):
-            studies.set_urgency(session, study_id, None, expected_version=1)
+            studies.set_assignee(session, study_id, None, expected_version=1)
 
 
 @pytest.mark.parametrize("number", [0, -1, 999, 2**63, 10**30])
