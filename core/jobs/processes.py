@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 # A process that ran so long was not hindered at its start: the next delay is the first one again.
-_SETTLED_SECONDS = 60.0
+_SETTLED_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
 
 

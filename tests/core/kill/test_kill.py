@@ -94,19 +94,19 @@ def test_killed_workers_lose_nothing_and_score_nothing_twice(place, start, chanc
     stop = threading.Event()
     uploader = threading.Thread(target=keep_uploading, args=(place, stop))
     uploader.start()
-    parents = [start("worker_process.py", "--processes", "3") for _ in range(2)]
+    parents = [start("worker_process.py", "--processes", "2") for _ in range(2)]
     killed: set[int] = set()
     try:
         for _ in range(KILLS):
             worker = working_process(place, parents, killed)
             killed.add(worker)
             time.sleep(chance.uniform(0, 0.2))
-            if chance.random() < 0.75:
+            if chance.random() < 0.8:
                 kill(worker)
                 continue
             index = next(i for i, parent in enumerate(parents) if belongs(worker, parent))
             kill_group(parents[index])
-            parents[index] = start("worker_process.py", "--processes", "3")
+            parents[index] = start("worker_process.py", "--processes", "2")
     finally:
         stop.set()
         uploader.join()
