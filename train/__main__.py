@@ -1,4 +1,4 @@
-"""``python -m train``: classifier, segmenter, evaluate, export."""
+"""``python -m train``; ``--help`` lists the commands."""
 
 from __future__ import annotations
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from core.errors import DataError
 
 # The first process may prepare pictures for minutes while the others wait.
 _PATIENCE = timedelta(hours=2)
+_PROJECT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,11 @@ def joined_team() -> Iterator[Team]:
 
 
 def run_on_spark(arguments: Sequence[str], processes: int, *, gpu: bool, local: bool) -> None:
-    """Run ``python -m train ARGUMENTS`` as one team on the executors of the active Spark session.
+    """Run ``python -m train ARGUMENTS`` as one team on the executors of a Spark cluster.
 
-    Needs the project and its requirements on every worker, and data and run folder on storage that
-    all of them see.
+    Takes the active Spark session, or makes one from Spark's own configuration. The workers need
+    the requirements, the project (in the same place as here, or on PYTHONPATH), and storage that
+    all of them see for data, cache and run folder.
 
     Args:
         arguments: the command line, without what concerns Spark.
@@ -132,19 +135,37 @@ def run_on_spark(arguments: Sequence[str], processes: int, *, gpu: bool, local: 
     """
     try:
         from pyspark.ml.torch.distributor import TorchDistributor
+        from pyspark.sql import SparkSession
     except ImportError as error:
         raise DataError(
             "--spark needs pyspark 3.4 or newer, which is no part of the requirements: run it "
             "where Spark is installed, or `pip install pyspark`. Without Spark, use torchrun."
         ) from error
+    SparkSession.builder.appName("NeuroTriage").getOrCreate()  # the distributor wants an active one
     distributor = TorchDistributor(num_processes=processes, local_mode=local, use_gpu=gpu)
     environment = {k: v for k, v in os.environ.items() if k.startswith("NEUROTRIAGE_")}
-    distributor.run(_on_worker, list(arguments), environment)
+    distributor.run(_worker(), list(arguments), environment, str(_PROJECT))
 
 
-def _on_worker(arguments: list[str], environment: dict[str, str]) -> None:
-    """What each process of a Spark job runs: the same command line, without the part on Spark."""
-    os.environ.update(environment)
-    from train.cli import app
+def _worker() -> Callable[[list[str], dict[str, str], str], None]:
+    """What each process of a Spark job runs.
 
-    app(arguments, standalone_mode=False)
+    It travels by value, because it is no module's: the distributor starts it from a script named
+    ``train.py``, whose folder comes first on the path and hides the package of that name until it
+    is taken off.
+    """
+
+    def work(arguments: list[str], environment: dict[str, str], project: str) -> None:
+        import os
+        import sys
+        from pathlib import Path
+
+        os.environ.update(environment)
+        kept = [place for place in sys.path if not Path(place, "train.py").is_file()]
+        sys.path[:] = [*kept, project]
+        from train.cli import app
+
+        if app(arguments, standalone_mode=False):
+            raise RuntimeError("the run has failed: the reason is in the worker's log")
+
+    return work

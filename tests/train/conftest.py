@@ -1,13 +1,15 @@
 """A tiny data set in the publishers' layouts, drawn and not scanned."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from train.data.splits import Sample
+from train.data.splits import FOUR_CLASS_LIST, LGG_LIST, Sample, write_list
+from train.experiments.config import load
+from train.experiments.run import Request
 
 SIDE = 64
 LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
@@ -76,3 +78,34 @@ def tiny_data(tmp_path_factory):
                 label = "glioma" if i % 2 else "no_tumor"
                 lgg.append(Sample("lgg", path, label, split, f"{patient}-{i}", patient))
     return TinyData(root, four_class, lgg)
+
+
+@pytest.fixture(scope="session")
+def request_for(tiny_data, tmp_path_factory):
+    """Makes requests on the tiny data: small pictures, two batches, one epoch a stage."""
+    folder = tmp_path_factory.mktemp("experiments")
+    root, lists = folder / "data", folder / "lists"
+    root.mkdir()
+    for name, place in (("lgg",) * 2, ("figshare",) * 2, ("br35h",) * 2, ("sartaj", "nickparvar")):
+        (root / name).symlink_to(tiny_data.root / place)
+    renamed = {"nickparvar": "sartaj"}
+    four_class = [
+        replace(s, dataset=renamed.get(s.dataset, s.dataset)) for s in tiny_data.four_class
+    ]
+    write_list(lists / FOUR_CLASS_LIST.name, four_class)
+    write_list(lists / LGG_LIST.name, tiny_data.lgg)
+
+    def make(name, runs, split="patient", **other):
+        experiment = load(name)
+        own, changes = other.pop("changes", ()), []
+        if experiment.task != "cascade":
+            batch = {"lgg": 4, "figshare": 8, "sartaj": 8}[experiment.data.source]
+            batch = batch // 2 if experiment.data.lesions_only else batch
+            changes += [f"training.batch_size={batch}", "input.side=32", "training.precision=fp32"]
+            other = {"init": "scratch", "epochs": len(experiment.training.stages)} | other
+        return Request(
+            name, split, root, folder / "cache", runs=runs, lists=lists,
+            out=other.pop("out", runs / f"{name}-{split}"), changes=(*changes, *own), **other,
+        )  # fmt: skip
+
+    return make

@@ -10,10 +10,10 @@ import yaml
 from safetensors.torch import load_file
 
 from core.errors import DataError, WeightsError
-from train.data.splits import FOUR_CLASS_LIST, LGG_LIST, read_list, write_list
+from train.data.splits import LGG_LIST, read_list, write_list
 from train.experiments import run as running
 from train.experiments.config import load, names, shortened
-from train.experiments.run import Request, run
+from train.experiments.run import run
 from train.models.cnn import count_parameters
 from train.models.transfer import build_classifier
 
@@ -23,37 +23,6 @@ FILES = (
 )  # fmt: skip
 # Over 40 million weights to draw and to move.
 LARGE = ("resnet101", "resnet50", "vgg16-flattened")
-
-
-@pytest.fixture(scope="session")
-def request_for(tiny_data, tmp_path_factory):
-    """Makes requests on the tiny data: small pictures, two batches, one epoch a stage."""
-    folder = tmp_path_factory.mktemp("experiments")
-    root, lists = folder / "data", folder / "lists"
-    root.mkdir()
-    for name, place in (("lgg",) * 2, ("figshare",) * 2, ("br35h",) * 2, ("sartaj", "nickparvar")):
-        (root / name).symlink_to(tiny_data.root / place)
-    renamed = {"nickparvar": "sartaj"}
-    four_class = [
-        replace(s, dataset=renamed.get(s.dataset, s.dataset)) for s in tiny_data.four_class
-    ]
-    write_list(lists / FOUR_CLASS_LIST.name, four_class)
-    write_list(lists / LGG_LIST.name, tiny_data.lgg)
-
-    def make(name, runs, split="patient", **other):
-        experiment = load(name)
-        own, changes = other.pop("changes", ()), []
-        if experiment.task != "cascade":
-            batch = {"lgg": 4, "figshare": 8, "sartaj": 8}[experiment.data.source]
-            batch = batch // 2 if experiment.data.lesions_only else batch
-            changes += [f"training.batch_size={batch}", "input.side=32", "training.precision=fp32"]
-            other = {"init": "scratch", "epochs": len(experiment.training.stages)} | other
-        return Request(
-            name, split, root, folder / "cache", runs=runs, lists=lists,
-            out=other.pop("out", runs / f"{name}-{split}"), changes=(*changes, *own), **other,
-        )  # fmt: skip
-
-    return make
 
 
 def metrics(folder):

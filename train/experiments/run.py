@@ -73,8 +73,10 @@ class Request:
 
     def folder(self) -> Path:
         """Where the run leaves its files; changes are part of the name."""
+        if self.out is not None:
+            return self.out
         name = "-".join([load(self.name).name, self.split, *self.changes])
-        return self.out or self.runs / name.replace("/", "_")
+        return self.runs / name.replace("/", "_")
 
 
 def run(request: Request, team: Team = Team()) -> Path:  # noqa: B008 (frozen)
