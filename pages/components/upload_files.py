@@ -1,20 +1,40 @@
 """The uploader, what of its files is gone, and how the memory they take is given back.
 
 Streamlit keeps uploaded files in memory until the session ends: neither a new key nor another page
-frees them. And after a lost connection the browser goes on showing files that the server, or a new
-session on it, no longer has; Streamlit leaves those out without a word.
+frees them. And after a lost connection the browser goes on showing files that a new session does
+not have; Streamlit leaves those out without a word.
 """
 
+import secrets
 from collections.abc import Callable
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.components.text import escaped
 
+_KEY, _LOST, _NUMBER = "upload-files", "lost-files", "upload-number"
 _NAMES_SHOWN = 10
+
+
+def note_lost_files() -> None:
+    """Remember which files the browser shows although this session has just begun.
+
+    They were uploaded to an earlier one, whose server has ended or given it up, and their bytes are
+    gone. Call it before anything can stop the session's first run: only then are the names there.
+    """
+    if _LOST in st.session_state:
+        return
+    context = get_script_run_ctx()
+    states = context.session_state.get_widget_states() if context else []
+    st.session_state[_LOST] = [
+        info.name
+        for state in states
+        if _KEY in state.id
+        for info in state.file_uploader_state_value.uploaded_file_info
+    ]
 
 
 def chosen_files(number: int, most: int, disabled: bool) -> list[UploadedFile]:
@@ -25,10 +45,9 @@ def chosen_files(number: int, most: int, disabled: bool) -> list[UploadedFile]:
         most: files that can be sent at once.
         disabled: whether they can be changed.
     """
-    key = f"upload-files-{number}"
+    key = f"{_KEY}-{number}"
     if key not in st.session_state:
         _forget_orphans()
-    names = _names_in_browser()
     # Without a list of types: whatever is chosen is sent, and listed with the reason where it is
     # refused, instead of being dropped by the browser.
     files = st.file_uploader(
@@ -40,7 +59,7 @@ def chosen_files(number: int, most: int, disabled: bool) -> list[UploadedFile]:
     )
     if disabled:
         return []
-    _say_what_is_gone([f for f in st.session_state[key] if isinstance(f, DeletedFile)], names)
+    _say_what_is_lost()
     if len(files) > most:
         st.error(
             f"{len(files)} files were chosen; at most {most} can be sent at once. Please clear "
@@ -54,12 +73,13 @@ def chosen_files(number: int, most: int, disabled: bool) -> list[UploadedFile]:
 
 def next_upload() -> None:
     """Begin with an empty uploader and empty details."""
-    st.session_state["upload_number"] = upload_number() + 1
+    st.session_state[_LOST] = []
+    st.session_state[_NUMBER] = upload_number() + 1
 
 
 def upload_number() -> int:
-    """Which upload this page is at."""
-    number: int = st.session_state.get("upload_number", 0)
+    """Which upload this page is at; a session begins where no earlier one of the browser was."""
+    number: int = st.session_state.setdefault(_NUMBER, secrets.randbelow(10**9))
     return number
 
 
@@ -83,28 +103,15 @@ def _forget_orphans() -> None:
         context.uploaded_file_mgr.remove_session_files(context.session_id)
 
 
-def _names_in_browser() -> dict[str, str]:
-    """Names by file, as the browser told them; the server forgets those of lost files."""
-    names: dict[str, str] = st.session_state.setdefault("upload_names", {})
-    context = get_script_run_ctx()
-    for state in context.session_state.get_widget_states() if context else []:
-        for info in state.file_uploader_state_value.uploaded_file_info:
-            names[info.file_id] = info.name
-    return names
-
-
-def _say_what_is_gone(gone: list[DeletedFile], names: dict[str, str]) -> None:
-    if not gone:
+def _say_what_is_lost() -> None:
+    lost: list[str] = st.session_state.get(_LOST, [])
+    if not lost:
         return
-    known = [escaped(names[file.file_id]) for file in gone if file.file_id in names]
-    shown = ", ".join(known[:_NAMES_SHOWN])
-    rest = len(gone) - len(known[:_NAMES_SHOWN])
-    more = f" and {rest} more" if shown and rest else ""
-    files = "1 file is" if len(gone) == 1 else f"{len(gone)} files are"
+    shown = ", ".join(escaped(name) for name in lost[:_NAMES_SHOWN])
+    rest = len(lost) - _NAMES_SHOWN
+    more = f" and {rest} more" if rest > 0 else ""
     st.warning(
-        f"**The connection was lost: {files} shown in the list but not here any more"
-        f"{': ' if shown else ''}{shown}{more}.** Please clear the list and choose them again. "
-        "What was stored before is recognised and not scored twice.",
+        f"**The connection was lost, and with it the files chosen before: {shown}{more}.** "
+        "Please choose them again. What was stored before is recognised and not scored twice.",
         icon=":material/cloud_off:",
     )
-    st.button("Clear the list", on_click=next_upload, key="clear-lost")
