@@ -142,3 +142,36 @@ def evaluate(
             write_card(weights)
 
     guarded(action)
+
+
+@app.command()
+def audit(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders with pictures, one a set.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for group list, figures and report.")] = (
+        Path("runs/audit")
+    ),
+    html: Annotated[
+        bool | None, typer.Option("--html/--markdown", help="Only one of the two reports.")
+    ] = None,
+    lists: Annotated[
+        list[Path] | None,
+        typer.Option("--list", help="CSV: dataset, path and label, split or group; repeatable."),
+    ] = None,
+    copy_from: Annotated[
+        float, typer.Option(min=0.5, max=1, help="Least similarity of a copy.")
+    ] = 0.94,
+    workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
+) -> None:
+    """Find copies within and between sets of pictures, and what they do to the splits."""
+
+    def action() -> None:
+        from train.audit import report
+        from train.audit.run import audit as find
+
+        found = find(folders, lists or (), copy_from=copy_from, workers=workers)
+        figures = report.write_report(found, out, html=html is not False, markdown=html is not True)
+        typer.echo(f"{report.summary(figures)}\nReport: {out}")
+
+    guarded(action)
