@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import InputError
@@ -88,7 +88,9 @@ def find_or_create_image(
 ) -> tuple[int, bool]:
     """The image with that content; a new one waits for the model from then on.
 
-    A known one that still waits moves forward where it is more urgent now.
+    A known one that still waits moves forward where it is more urgent now. It is locked until the
+    end of the transaction: whoever links it to a case and whoever scores it come one after the
+    other, so that the case learns of the score. Lock images before cases.
 
     Args:
         session: a transaction.
@@ -117,19 +119,16 @@ def find_or_create_image(
         "queue_rank": queue_rank,
     }
     created = insert_new(session, ImageRow, values, unique=("content_key",))
-    image_id = session.execute(
-        select(ImageRow.id).where(ImageRow.content_key == content_key)
-    ).scalar_one()
-    session.execute(
-        update(ImageRow)
-        .where(
-            ImageRow.id == image_id,
-            ImageRow.state == ScoringState.QUEUED,
-            ImageRow.queue_rank < queue_rank,
-        )
-        .values(queue_rank=queue_rank)
-    )
-    return image_id, created
+    image = session.scalars(
+        select(ImageRow)
+        .where(ImageRow.content_key == content_key)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+    if image.state == ScoringState.QUEUED and image.queue_rank < queue_rank:
+        image.queue_rank = queue_rank
+        session.flush()
+    return image.id, created
 
 
 def link_scan(session: Session, study_id: int, image_id: int, now: float) -> tuple[int, bool]:

@@ -1,5 +1,6 @@
 """Images are kept once, and show what the newest model says of them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -41,6 +42,31 @@ def test_a_known_image_only_moves_forward_and_only_while_it_waits(installation):
         score(session, image_id, finding())
         _again(session, image_id, 99)
         assert _rank(session, image_id) == 9
+
+
+def test_who_links_an_image_and_who_scores_it_come_one_after_the_other(installation):
+    """Else a case that takes a known image would never learn of the score that comes meanwhile."""
+    with installation.database.transaction() as session:
+        image_id = add_image(session)
+
+    def score_meanwhile() -> list[int]:
+        with installation.database.transaction() as session:
+            score(session, image_id, finding())
+            return images.studies_of_image(session, image_id)
+
+    with ThreadPoolExecutor(1) as pool:
+        with installation.database.transaction() as session:
+            scoring.claim(
+                session, owner="worker", limit=1, attempts_allowed=3, until=NOW + 60, now=NOW
+            )
+        with installation.database.transaction() as session:
+            _again(session, image_id, 0)
+            scored = pool.submit(score_meanwhile)
+            with pytest.raises(TimeoutError):
+                scored.result(0.5)
+            study_id = add_case(session)
+            images.link_scan(session, study_id, image_id, NOW)
+        assert scored.result(30) == [study_id]
 
 
 def test_an_image_is_linked_to_a_case_once(installation):
