@@ -31,6 +31,7 @@ from core.services.scoring import rerank
 from core.store import audit, presence, reviews, studies, worklist
 from core.store.images import StoredScan
 from core.triage.reading import missing_for_report, status_after
+from core.triage.words import account_name
 from core.types import CaseStatus, Reader, Reading, TumourClass
 
 __all__ = [
@@ -40,7 +41,6 @@ __all__ = [
     "EarlierCase",
     "Presence",
     "StoredScan",
-    "account_name",
     "add_note",
     "after_saving",
     "decide",
@@ -48,7 +48,6 @@ __all__ = [
     "next_case",
     "open_case",
     "present",
-    "release",
     "start_review",
 ]
 
@@ -121,11 +120,6 @@ def present(
     return tuple(Presence(one, opened.get(account_name(one))) for one in others), version
 
 
-def account_name(reader: Reader) -> str:
-    """A reader as the history names them."""
-    return reader.name if reader.verified else f"{reader.name} (unverified)"
-
-
 def start_review(
     installation: Installation, reader: Reader, case_id: int, version: int
 ) -> CaseView:
@@ -147,23 +141,6 @@ def start_review(
             studies.set_status(session, case_id, CaseStatus.IN_REVIEW, now=at)
         before = f", who took over from {case.assignee.name}" if case.assignee else ""
         _log(session, reader, case_id, "started", f"Review started by {reader.name}{before}", at)
-        return case_view(session, installation.settings, reader, case_id, at)
-
-
-def release(installation: Installation, reader: Reader, case_id: int, version: int) -> CaseView:
-    """Give a case back, so that it is nobody's.
-
-    Raises:
-        ConflictError: somebody changed the case since ``version``. Nothing was written.
-    """
-    at = now()
-    with installation.database.transaction() as session:
-        case = summary_of(session, installation.settings, case_id, at)
-        studies.set_assignee(session, case_id, None, expected_version=version)
-        if case.status is CaseStatus.IN_REVIEW:
-            studies.set_status(session, case_id, CaseStatus.NEW, now=at)
-        rerank(session, installation.settings, case_id, at)
-        _log(session, reader, case_id, "released", "Given back: nobody's case now", at)
         return case_view(session, installation.settings, reader, case_id, at)
 
 

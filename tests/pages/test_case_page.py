@@ -1,0 +1,313 @@
+"""The page of a case, run by Streamlit's own test harness; the viewer is tried in a browser."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.errors import StoreError
+from core.services import review
+from core.services.readers import add_reader
+from core.services.review import DecisionInput, decide, look_again
+from core.services.review_change import Measure
+from core.services.scoring import score_waiting
+from core.services.submit import Upload, batch_items, submit
+from core.types import CaseStatus, StudyDetails, TumourClass
+from pages.components import case_scans
+from pages.components.case_earlier import change_in_words
+from tests.fakes import FakeEngine, scan_png
+
+SCRIPT = Path(__file__).resolve().parents[2] / "streamlit_app.py"
+PAGE = "pages/case.py"
+KINDS = (
+    "title", "subheader", "markdown", "caption", "error", "warning", "info", "success", "text",
+    "toast",
+)  # fmt: skip
+GLIOMA, MENINGIOMA = TumourClass.GLIOMA, TumourClass.MENINGIOMA
+
+
+@pytest.fixture
+def ada(own_installation):
+    return add_reader(own_installation, "Ada")
+
+
+@pytest.fixture
+def bo(own_installation):
+    return add_reader(own_installation, "Bo")
+
+
+@pytest.fixture
+def new_case(own_installation, ada):
+    def made(*pictures, score=True, **details):
+        uploads = [Upload(f"{n}.png", one) for n, one in enumerate(pictures or (scan_png(),))]
+        batch = submit(own_installation, ada, uploads, StudyDetails(**details))
+        if score:
+            score_waiting(own_installation, FakeEngine())
+        return batch_items(own_installation, ada, batch.batch_id)[0].case_id
+
+    st.cache_data.clear()
+    yield made
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def open_page(ada):
+    """Open a case as a reader would in a tab of their own."""
+
+    def opened(case, reader=ada):
+        app = AppTest.from_file(SCRIPT, default_timeout=120)
+        app.session_state["reader"] = reader
+        app.run().switch_page(PAGE)
+        if case is not None:
+            app.query_params["case"] = str(case)
+        return shown(app.run())
+
+    return opened
+
+
+def shown(app):
+    assert not app.exception, app.exception
+    return app
+
+
+def said(app):
+    return "\n".join(element.value for kind in KINDS for element in getattr(app, kind))
+
+
+def press(app, label):
+    [found] = [one for one in app.button if one.label == label]
+    return shown(found.click().run())
+
+
+def pictures(app):
+    """What the viewer shows; None where there is no viewer."""
+    found = [one.proto for one in app.get("bidi_component")]
+    sent = [one.bytes for one in found if one.component_name == "scan_viewer"]
+    if not sent:
+        return None
+    length = int.from_bytes(sent[0][:4], "little")
+    return json.loads(sent[0][4 : 4 + length])["pictures"]
+
+
+def choose(app, name):
+    app.radio[0].set_value(name)
+    return shown(app.run())
+
+
+@pytest.mark.parametrize("asked", ["abc", "1; drop table", "-1", "9" * 30, "#", "77", None])
+def test_an_address_without_a_case_leads_back(open_page, asked):
+    app = open_page(asked)
+    assert "case" in app.title[0].value.lower()
+    assert pictures(app) is None
+    assert app.get("page_link")[0].proto.label == "Back to the worklist"
+
+
+def test_a_case_shows_what_the_model_says_and_what_is_measured(open_page, new_case):
+    case = new_case(
+        scan_png(), patient_reference="P<b>1", study_date=date(2024, 5, 2), site="N*rth",
+        indication="Seizure",
+    )  # fmt: skip
+    app = open_page(case)
+    text = said(app)
+    for words in (
+        "P\\<b\\>1", "2 May 2024", r"N\*rth", "Glioma suspected", "Model fake-1", "Seizure",
+        "decision threshold of 40.0 %", "longest diameter", "of the head", "no pixel spacing",
+        "not a medical device", "Nobody’s case",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "normal" not in text.lower()
+    [picture] = pictures(app)
+    assert picture["maskMeaning"].startswith("The mask outlines enhancing tumour")
+    assert set(picture["heatMaps"]) == set(TumourClass)
+    assert app.radio[0].value is None, "a decision was preset"
+    assert look_again_status(app, case) == CaseStatus.NEW
+
+
+def look_again_status(app, case):
+    from core.services.installation import open_installation
+
+    installation = open_installation()
+    view = look_again(installation, app.session_state["reader"], case)
+    installation.database.close()
+    return view.summary.status
+
+
+def test_a_glioma_is_confirmed_and_waits_for_a_second_reader(
+    open_page, new_case, own_installation, ada, bo
+):
+    case = new_case()
+    app = choose(open_page(case), GLIOMA)
+    assert "You confirm the model. A second, different reader" in said(app)
+    app = press(app, "Save")
+    text = said(app)
+    assert "**You**: Glioma" in text
+    assert "A second, different reader has to confirm the glioma" in text
+    assert app.expander[0].label == "Change your reading"
+    # The same reader again is refused in words.
+    app = press(choose(app, GLIOMA), "Save")
+    assert any("second reader" in one.value for one in app.error)
+    other = press(choose(open_page(case, bo), GLIOMA), "Save")
+    assert "Reported." in said(other)
+    assert look_again(own_installation, ada, case).summary.status is CaseStatus.REPORTED
+
+
+def test_an_override_is_saved_with_everything_the_reader_set(
+    open_page, new_case, own_installation, ada
+):
+    case = new_case()
+    app = choose(open_page(case), MENINGIOMA)
+    assert "You override the model’s glioma." in said(app)
+    assert "the case is reported" in said(app)
+    app.selectbox[0].set_value("emergency")
+    app.checkbox[0].check()
+    app.text_area[0].set_value("Dural *tail*")
+    app = press(app, "Save")
+    view = look_again(own_installation, ada, case)
+    assert (view.own.finding, view.own.urgency, view.own.mask_wrong) == (
+        MENINGIOMA, "emergency", True,
+    )  # fmt: skip
+    assert [note.text for note in view.notes] == ["Dural *tail*"]
+    assert "Reported." in said(app)
+    assert "Dural *tail*" in [one.value for one in app.text]
+    [history] = [one.value for one in app.markdown if "| When |" in one.value]
+    assert "overriding the model's glioma" in history
+    assert "Ada \\(unverified\\)" in history
+
+
+def test_nothing_is_saved_without_a_class(open_page, new_case, own_installation, ada):
+    case = new_case()
+    app = press(open_page(case), "Save and next")
+    assert "Please choose a class" in app.error[0].value
+    assert look_again(own_installation, ada, case).own is None
+
+
+def test_save_and_next_opens_the_next_case_and_at_last_the_worklist(open_page, new_case):
+    low = new_case(scan_png(lesion=False), patient_reference="low")
+    high = new_case(scan_png(), patient_reference="high")
+    app = choose(open_page(high), MENINGIOMA)
+    app = press(app, "Save and next")
+    assert app.query_params["case"] == str(low)
+    assert app.subheader[0].value == "low"
+    assert app.radio[0].value is None
+    assert f"Case {high} saved as meningioma." in said(app)
+
+
+def test_a_conflict_is_told_and_the_input_stays(open_page, new_case, own_installation, ada, bo):
+    case = new_case()
+    app = choose(open_page(case), MENINGIOMA)
+    app.text_area[0].set_value("my long text")
+    version = look_again(own_installation, bo, case).summary.version
+    decide(own_installation, bo, case, version, DecisionInput(TumourClass.PITUITARY))
+    app = press(app, "Save")
+    told = said(app)
+    assert "This case changed while you had it open" in told
+    assert "Read as pituitary tumour" in told
+    assert app.text_area[0].value == "my long text"
+    view = look_again(own_installation, ada, case)
+    assert [one.reader for one in view.readings] == [bo]
+
+
+def test_a_note_alone_keeps_the_decision_that_is_being_made(open_page, new_case):
+    case = new_case()
+    app = choose(open_page(case), MENINGIOMA)
+    app.text_area[0].set_value("for later")
+    app = press(app, "Save the note only")
+    assert "for later" in [one.value for one in app.text]
+    assert app.radio[0].value is MENINGIOMA
+    assert app.text_area[0].value == ""
+    app = press(app, "Save the note only")
+    assert "The note is empty" in app.error[0].value
+
+
+def test_a_scan_that_waits_is_shown_and_the_analysis_comes_without_losing_input(
+    open_page, new_case, own_installation
+):
+    case = new_case(score=False)
+    app = open_page(case)
+    assert "waits for the model" in app.info[0].value
+    [picture] = pictures(app)
+    assert picture["analysed"] is False
+    app = choose(app, MENINGIOMA)
+    score_waiting(own_installation, FakeEngine())
+    app = shown(app.run())
+    assert "waits for the model" not in said(app)
+    assert "Glioma suspected" in said(app)
+    assert pictures(app)[0]["analysed"] is True
+    assert app.radio[0].value is MENINGIOMA
+
+
+def test_a_scan_that_failed_says_why_and_can_be_tried_again(
+    open_page, new_case, own_installation, monkeypatch
+):
+    class Broken(FakeEngine):
+        def analyse(self, *_, **__):
+            raise ValueError("no")
+
+    case = new_case(score=False)
+    monkeypatch.setattr(own_installation.settings, "scoring_attempts", 1)
+    score_waiting(own_installation, Broken())
+    app = open_page(case)
+    assert "could not analyse this scan" in app.error[0].value
+    assert pictures(app) is not None, "it can be read all the same"
+    app = press(app, "Try the analysis again")
+    assert "waits for the model" in said(app)
+
+
+def test_scans_of_a_case_are_chosen_one_at_a_time(open_page, new_case):
+    case = new_case(scan_png(), scan_png(lesion=False), patient_reference="P")
+    app = open_page(case)
+    assert pictures(app)[0]["title"] == "Scan 1"
+    app = press(app, "Scan 2")
+    assert pictures(app)[0]["title"] == "Scan 2"
+    assert "No region was outlined" in said(app)
+
+
+def test_an_earlier_scan_is_put_beside(open_page, new_case):
+    old = new_case(scan_png(), patient_reference="P", study_date=date(2023, 1, 2))
+    new = new_case(scan_png(130), patient_reference="P", study_date=date(2024, 1, 2))
+    app = open_page(new)
+    text = said(app)
+    assert "**2 Jan 2023**" in text
+    assert f"[case {old}](case?case={old})" in text
+    assert "Share of the head" in text
+    app = press(app, "Put beside the scan")
+    assert [one["title"] for one in pictures(app)] == ["Scan", "Earlier: 2 Jan 2023"]
+    app = press(app, "Take away")
+    assert len(pictures(app)) == 1
+
+
+def test_a_picture_that_is_lost_takes_nothing_else_with_it(open_page, new_case, monkeypatch):
+    case = new_case()
+
+    def lost(*_):
+        raise StoreError("The file is gone.")
+
+    monkeypatch.setattr(case_scans, "scan_layers", lost)
+    app = open_page(case)
+    assert "The file is gone." in app.error[0].value
+    assert app.radio
+
+
+def test_who_else_has_the_case_open_is_shown(open_page, new_case, own_installation, bo):
+    case = new_case()
+    review.open_case(own_installation, bo, case)
+    assert any(
+        "Bo \\(unverified\\)** has this case open since" in one.value
+        for one in open_page(case).info
+    )
+
+
+@pytest.mark.parametrize(
+    ("measure", "text"),
+    [
+        (Measure("Area", "mm²", 500, 610), "Area: 500 → 610 mm² (+110 mm², +22 %)"),
+        (Measure("Area", "mm²", 500, 400), "Area: 500 → 400 mm² (−100 mm², −20 %)"),
+        (Measure("Area", "mm²", 500, 500.2), "Area: 500 → 500 mm² (no change)"),
+        (Measure("Share", "%", 5, 6), "Share: 5.0 → 6.0 % (+1.0 percentage points, +20 %)"),
+    ],
+)
+def test_a_change_is_said_absolutely_and_in_percent(measure, text):
+    assert change_in_words(measure) == text
