@@ -2,7 +2,7 @@
 
 Each order has an index, along which a page is read from where the last one ended (keyset paging).
 A filter that only few cases pass would make that a long way: those few are looked up by the
-filter's own index first. A filter that many pass is met soon along the way.
+filter's own index first. Cases of a filter that many pass are met soon along the way.
 """
 
 from __future__ import annotations
@@ -253,12 +253,13 @@ def _conditions(
     """The conditions of a query, written so that the cheaper one of two ways is taken."""
     half = StudyRow.open.is_(is_open)
     filters = list(_filters(query, now, is_open))
-    for one in filters:
-        few = select(StudyRow.id).where(half, one.condition(_plain)).limit(_FEW + 1)
-        numbers = list(session.scalars(few))
-        if len(numbers) <= _FEW:
-            return [StudyRow.id.in_(numbers), *(f.condition(_without_index) for f in filters)]
     by_priority = query.sort is SortKey.PRIORITY
+    if not (by_priority and len(filters) == 1 and filters[0].along_priority):
+        for one in filters:
+            few = select(StudyRow.id).where(half, one.condition(_plain)).limit(_FEW + 1)
+            numbers = list(session.scalars(few))
+            if len(numbers) <= _FEW:
+                return [StudyRow.id.in_(numbers), *(f.condition(_without_index) for f in filters)]
     return [
         half,
         *(
