@@ -1,23 +1,43 @@
-"""The application in the browser: page configuration, disclaimer, navigation."""
+"""The application in the browser: page configuration, disclaimer, who is reading, navigation."""
 
 import streamlit as st
 
 from core.services.words import DISCLAIMER
+from pages.components.installation import shared_installation
+from pages.components.reader import reader_gate
+from pages.components.upload_files import note_lost_files
 
-st.set_page_config(page_title="NeuroTriage", page_icon="🧠", layout="wide")
+st.set_page_config(
+    page_title="NeuroTriage", page_icon="🧠", layout="wide", initial_sidebar_state="collapsed"
+)
+# Top-level secrets become environment variables, where the settings look for them.
+st.secrets.load_if_toml_exists()
 
 page = st.navigation(
-    [st.Page("pages/analyse.py", title="Analyse scans", icon=":material/radiology:")],
+    [
+        st.Page("pages/worklist.py", title="Worklist", icon=":material/list_alt:", default=True),
+        st.Page("pages/upload.py", title="Upload", icon=":material/upload:"),
+        st.Page("pages/case.py", title="Case", icon=":material/radiology:"),
+        st.Page("pages/analyse.py", title="Quick look", icon=":material/visibility:"),
+        st.Page("pages/model_card.py", title="Model", icon=":material/monitoring:"),
+    ],
     position="top",
 )
 # Streamlit wraps the container in a box of its own, and that box is what has to stick.
 # It stays below the header however far the page is scrolled; what passes behind it is blurred.
+# Margins are narrow: readers want to see many cases, and large scans, at once.
 st.html(
-    "<style>:has(> .st-key-disclaimer) {position: sticky; top: 3.75rem; z-index: 90;"
-    " backdrop-filter: blur(16px); border-radius: 0.5rem}</style>"
+    "<style>"
+    ".stMainBlockContainer {padding: 4rem clamp(1rem, 3vw, 3rem) 3rem}"
+    ":has(> .st-key-disclaimer) {position: sticky; top: 3.75rem; z-index: 90;"
+    " backdrop-filter: blur(16px); border-radius: 0.5rem}"
+    ".st-key-disclaimer [data-testid=stAlertContainer] {padding: 0.3rem 0.75rem}"
+    "</style>"
 )
 with st.container(key="disclaimer"):
     st.warning(
         f"**{DISCLAIMER}** Do not use it to diagnose or treat anyone.", icon=":material/info:"
     )
+note_lost_files()
+reader_gate(shared_installation())
 page.run()

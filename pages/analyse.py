@@ -1,21 +1,24 @@
-"""Upload scans; see for each the probabilities, the mask and the heat map."""
+"""A look at scans without keeping them: probabilities, mask and heat map of each."""
 
 import streamlit as st
 
 from core.services.analyse import Failure, model_facts
 from core.services.pictures import MaskStyle
 from pages.components.engine import engine_or_stop
+from pages.components.reader import signed_in_reader
 from pages.components.result import DisplayChoice, show_failure, show_result
 from pages.components.uploads import analysed, upload_scans
 
-st.title("Analyse scans")
+signed_in_reader()
+st.title("Quick look")
 engine = engine_or_stop()
 facts = model_facts(engine)
 
 uploads = upload_scans()
 if not uploads:
     st.info(
-        "Upload one or several brain MRI slices to begin. They stay in memory for this session."
+        "Upload one or several brain MRI slices to see what the model says of them. Nothing is "
+        "stored and no case is made: to have scans read, use the page Upload."
     )
     st.stop()
 

@@ -6,7 +6,8 @@ from core.errors import WeightsError
 from core.services.analyse import Engine, load_engine
 
 
-@st.cache_resource(show_spinner="Loading the model …")
+# Without a spinner of its own: the worker's thread calls it too, and has no page to show it on.
+@st.cache_resource(show_spinner=False)
 def shared_engine() -> Engine:
     return load_engine()
 
@@ -14,7 +15,8 @@ def shared_engine() -> Engine:
 def engine_or_stop() -> Engine:
     """The engine; where there are no usable weights, a message instead of the rest of the page."""
     try:
-        return shared_engine()
+        with st.spinner("Loading the model …"):
+            return shared_engine()
     except WeightsError as error:
         st.error(f"**The model cannot be loaded, so no scan can be analysed.**\n\n{error}")
         st.stop()

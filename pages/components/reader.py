@@ -18,7 +18,14 @@ _remembered = st.components.v2.component(
 
 
 def signed_in_reader() -> Reader:
-    """The account of this session; ``reader_gate`` has seen to it that there is one."""
+    """The account of this session; ``reader_gate`` has seen to it that there is one.
+
+    Every page calls it. Until ``streamlit_app.py`` has run once in a server process, Streamlit
+    takes each file of ``pages/`` for a page of its own: the first visitor of all would come in past
+    the gate and the disclaimer, and is sent to the front door.
+    """
+    if _SLOT not in st.session_state:
+        st.switch_page("streamlit_app.py")
     reader: Reader = st.session_state[_SLOT]
     return reader
 

@@ -70,3 +70,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def choose_reader(page, name: str) -> None:
+    """Pass the gate as a reader of this name, who is added if there is none."""
+    page.get_by_role("heading", name="Who is reading?").wait_for()
+    box = page.get_by_role("combobox", name="Account")
+    box.fill(name)
+    box.press("Enter")
+    page.get_by_role("button", name="Go on as this reader").click()
+    page.get_by_role("heading", name="Who is reading?").wait_for(state="detached")

@@ -8,9 +8,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import WeightsError
 from core.services import analyse
+from core.types import Reader
 from tests.fakes import FakeEngine, scan_png
 
-SCRIPT = Path(__file__).resolve().parents[2] / "streamlit_app.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "pages" / "analyse.py"
 KINDS = ("title", "subheader", "markdown", "caption", "error", "warning", "info")
 
 
@@ -26,7 +27,13 @@ def engine(monkeypatch):
 
 @pytest.fixture
 def app(engine):
-    return AppTest.from_file(SCRIPT, default_timeout=60).run()
+    return opened()
+
+
+def opened():
+    app = AppTest.from_file(SCRIPT, default_timeout=60)
+    app.session_state["reader"] = Reader(1, "Dr Adams", verified=False)
+    return app.run()
 
 
 def texts(app):
@@ -41,20 +48,14 @@ def upload(app, *files):
     return app
 
 
-def test_the_disclaimer_stands_there_before_anything_is_uploaded(app):
-    assert not app.exception
-    assert "Research and demonstration use, not a medical device." in texts(app)
-
-
 def test_without_weights_the_page_says_so_and_how_to_cure_it(engine, monkeypatch):
     def missing(*_, **__):
         raise WeightsError("manifest.json is missing: git checkout -- weights")
 
     monkeypatch.setattr(analyse.Engine, "load", missing)
-    app = AppTest.from_file(SCRIPT, default_timeout=60).run()
+    app = opened()
     assert not app.exception
     assert "git checkout -- weights" in app.error[0].value
-    assert "not a medical device" in texts(app)
     assert not app.file_uploader
 
 

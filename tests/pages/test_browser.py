@@ -1,4 +1,4 @@
-"""The page in a real browser: headless Chromium, a server of its own on a free port."""
+"""The quick look in a real browser: headless Chromium, a server of its own on a free port."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 
 from core.config import settings
 from tests.fakes import scan_png
-from tests.pages.serving import SCREENSHOTS, in_browser, serve
+from tests.pages.serving import SCREENSHOTS, choose_reader, in_browser, serve
 
 pytestmark = in_browser
 
@@ -16,8 +16,9 @@ def server(request, tmp_path_factory):
     real = request.param == "real"
     if real and not (settings().weights / "manifest.json").is_file():
         pytest.skip("weights/manifest.json is absent: the page cannot run with real weights")
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    address, process = serve(log, real)
+    folder = tmp_path_factory.mktemp("server")
+    log = folder / "log.txt"
+    address, process = serve(log, real, env={"NEUROTRIAGE_STORAGE": str(folder / "storage")})
     yield request.param, address
     process.terminate()
     process.wait(20)
@@ -42,8 +43,11 @@ def test_scans_are_uploaded_and_answered(server, browser, theme):
             else None
         ),
     )
-    page.goto(address)
-    page.get_by_role("heading", name="Analyse scans").wait_for()
+    # Straight to a page, and the server's first visit at that: nobody gets past the gate.
+    page.goto(f"{address}/analyse")
+    choose_reader(page, "Dr Adams")
+    page.get_by_role("link", name="Quick look").click()
+    page.get_by_role("heading", name="Quick look").wait_for()
     assert page.get_by_text("not a medical device").is_visible()
     page.locator("[data-testid=stFileUploaderDropzone]").wait_for()
     SCREENSHOTS.mkdir(exist_ok=True)

@@ -1,0 +1,65 @@
+"""The application around the pages: disclaimer, gate and accounts."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.services.readers import add_reader, readers
+
+SCRIPT = Path(__file__).resolve().parents[2] / "streamlit_app.py"
+
+
+def gated():
+    import streamlit as st
+
+    from pages.components.installation import shared_installation
+    from pages.components.reader import reader_gate
+
+    reader_gate(shared_installation())
+    st.title("Inside")
+
+
+@pytest.fixture
+def app(own_installation):
+    return AppTest.from_function(gated, default_timeout=60)
+
+
+def test_the_disclaimer_stands_there_before_anything_else(own_installation):
+    # AppTest runs the application once; a second run loses the way that st.navigation went.
+    app = AppTest.from_file(SCRIPT, default_timeout=60).run()
+    assert not app.exception
+    assert "Research and demonstration use, not a medical device." in app.warning[0].value
+
+
+def test_nobody_passes_without_an_account(app):
+    app.run()
+    assert [title.value for title in app.title] == ["Who is reading?"]
+    app.button[0].click().run()
+    assert "Please choose an account" in app.error[0].value
+    assert [title.value for title in app.title] == ["Who is reading?"]
+
+
+def test_a_known_account_is_chosen_and_marked_unverified(app, own_installation):
+    known = add_reader(own_installation, "Dr *Known*")
+    app.run()
+    app.selectbox[0].select("Dr *Known*")
+    app.button[0].click().run()
+    assert not app.exception
+    assert app.session_state["reader"] == known
+    assert [title.value for title in app.title] == ["Inside"]
+    said = " ".join(element.value for element in app.sidebar.markdown)
+    assert r"Dr \*Known\*" in said
+    assert "unverified" in said
+
+
+def test_a_store_that_cannot_be_opened_is_said(app, own_installation, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NEUROTRIAGE_STORAGE", str(tmp_path / "file" / "below"))
+    from core import config
+
+    config.settings.cache_clear()
+    app.run()
+    assert not app.exception
+    assert "The store cannot be opened" in app.error[0].value
+    assert readers(own_installation) == []
