@@ -93,7 +93,7 @@ def _server(storage: Path, sets: list[list[Path]]) -> None:
                     page.locator("input[type=file]").set_input_files(paths)
                     send = page.get_by_role("button", name=f"Send {len(paths)} files")
                     send.click()
-                    page.get_by_text(f"Upload {number}: {len(paths)} files").wait_for()
+                    page.get_by_text(f"Upload {number} is stored.").wait_for()
                     page.wait_for_timeout(2000)
             chromium.close()
     finally:

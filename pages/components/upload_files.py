@@ -85,22 +85,31 @@ def upload_number() -> int:
 
 def release(files: list[UploadedFile]) -> Callable[[], None]:
     """What gives the files' memory back; it may be called from any thread."""
-    context = get_script_run_ctx()
+    memory = _memory()
     ids = [file.file_id for file in files]
 
     def forget() -> None:
-        if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        if memory:
+            manager, session_id = memory
             for file_id in ids:
-                context.uploaded_file_mgr.remove_file(context.session_id, file_id)
+                manager.remove_file(session_id, file_id)
 
     return forget
 
 
 def _forget_orphans() -> None:
     """Free what uploaders hold that are no more: this one has just appeared and has nothing yet."""
+    if memory := _memory():
+        manager, session_id = memory
+        manager.remove_session_files(session_id)
+
+
+def _memory() -> tuple[MemoryUploadedFileManager, str] | None:
+    """Where Streamlit keeps uploaded files, and under which session."""
     context = get_script_run_ctx()
     if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-        context.uploaded_file_mgr.remove_session_files(context.session_id)
+        return context.uploaded_file_mgr, context.session_id
+    return None
 
 
 def _say_what_is_lost() -> None:

@@ -35,7 +35,7 @@ class Sending:
     ) -> None:
         self.total = len(files)
         self.handed = 0
-        self.stored = 0
+        self.dealt_with = 0
         self.result: BatchProgress | None = None
         self.problem: str | None = None
         self._work = (installation, reader, details)
@@ -71,7 +71,7 @@ class Sending:
             yield Upload(file.name, file)
 
     def _count(self, _item: BatchItem) -> None:
-        self.stored += 1
+        self.dealt_with += 1
 
 
 def sending() -> Sending | None:
@@ -121,11 +121,11 @@ def show_sending(current: Sending) -> None:
     """How far it is; the page goes on by itself once everything is stored."""
     if current.finished():
         st.rerun()
-    pictures = "picture" if current.stored == 1 else "pictures"
+    pictures = "picture" if current.dealt_with == 1 else "pictures"
     st.progress(
         current.handed / current.total,
-        text=f"Storing file {current.handed} of {current.total}, {current.stored} {pictures} so "
-        "far. You may go to another page: storing goes on.",
+        text=f"Storing file {current.handed} of {current.total}, {current.dealt_with} {pictures} "
+        "so far. You may go to another page: storing goes on.",
     )
 
 
@@ -139,18 +139,23 @@ def show_receipt() -> int | None:
         return None
     if sent.result is None:
         st.error(
-            f"**The upload was not stored to its end.** {sent.problem}\n\n{sent.stored} files were "
-            "stored and are kept. Please send the rest again, or everything: what was stored is "
-            "recognised and not scored twice.",
+            f"**The upload was not stored to its end.** {sent.problem}\n\nIts first "
+            f"{sent.dealt_with} files are stored or refused. Please send the rest again, or "
+            "everything: what was stored is recognised and not scored twice.",
             icon=":material/error:",
         )
         return None
     result = sent.result
     stored = result.received + result.linked
-    text = f"Upload {result.batch_id}: {counts(result)}."
     if not stored:
-        st.error(f"{text} Nothing was stored; the reasons are below.", icon=":material/error:")
-    elif result.rejected:
+        st.error(
+            f"Nothing of upload {result.batch_id} was stored. {counts(result)}. The reasons are "
+            "below.",
+            icon=":material/error:",
+        )
+        return result.batch_id
+    text = f"Upload {result.batch_id} is stored. {counts(result)}."
+    if result.rejected:
         st.warning(f"{text} The reasons are below.", icon=":material/warning:")
     else:
         st.success(text, icon=":material/check_circle:")
