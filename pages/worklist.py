@@ -1,5 +1,6 @@
 """The worklist: every open case in order of urgency, and why it stands there."""
 
+import logging
 from dataclasses import replace
 
 import streamlit as st
@@ -9,12 +10,15 @@ from core.services.readers import readers
 from core.services.worklist import counters, worklist_page
 from pages.components.installation import shared_installation
 from pages.components.reader import signed_in_reader
+from pages.components.text import escaped
 from pages.components.worklist_actions import show_actions
 from pages.components.worklist_cases import show_cases, show_nothing
 from pages.components.worklist_counters import show_title_and_counters
 from pages.components.worklist_filters import worklist_query
+from pages.components.worklist_table import COLUMNS_EXPLAINED
 from pages.components.worklist_view import current_view
 
+log = logging.getLogger(__name__)
 REFRESH, REFRESH_SECONDS = "worklist_refresh", 10
 
 installation, me, view = shared_installation(), signed_in_reader(), current_view()
@@ -36,7 +40,7 @@ def worklist() -> None:
     else:
         show_nothing(totals, view)
     if view.message:
-        st.toast(view.message)
+        st.toast(escaped(view.message))
         view.message = None
 
 
@@ -44,6 +48,7 @@ def worklist_or_message() -> None:
     try:
         worklist()
     except StoreError as error:
+        log.exception("the worklist cannot be read")
         st.error(f"**The worklist cannot be read at the moment.**\n\n{error}")
 
 
@@ -55,3 +60,5 @@ st.toggle(
     persist_state="session",
     help="New cases come in and waiting times go on; your place and your selection stay.",
 )
+with st.expander("What the columns mean", icon=":material/help:"):
+    st.markdown(COLUMNS_EXPLAINED)

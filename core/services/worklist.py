@@ -11,7 +11,7 @@ from core.config import Settings
 from core.errors import ConflictError
 from core.reports import tables
 from core.services.installation import Installation, now
-from core.services.scoring import rerank
+from core.services.ranking import rerank
 from core.store import studies
 from core.store.audit import log_action
 from core.store.counters import counters as stored_counters

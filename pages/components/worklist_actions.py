@@ -11,6 +11,7 @@ from core.services.installation import Installation
 from core.services.words import account_name
 from core.services.worklist import assign, cases_csv, take, worklist_csv
 from core.types import Reader, WorklistQuery
+from pages.components.text import escaped
 from pages.components.worklist_view import View
 
 _ASSIGN_TO = "worklist_assign_to"
@@ -51,7 +52,7 @@ def show_actions(
         st.menu_button(
             "Assign to …",
             list(by_id),
-            format_func=lambda number: account_name(by_id[number]),
+            format_func=lambda number: escaped(account_name(by_id[number])),
             key=_ASSIGN_TO,
             disabled=not count,
             on_click=_assign_selected,

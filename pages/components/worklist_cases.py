@@ -41,6 +41,7 @@ def show_cases(
         selected=view.selected,
         epoch=view.epoch,
         came_from=view.came_from,
+        note=_models(page),
         updated=datetime.now(UTC).isoformat(),
         on_sort=lambda key: view.sort_by(SortKey(key)),
         on_select=view.selected_in_browser,
@@ -102,8 +103,23 @@ def _show_pager(view: View, page: WorklistPage, caption: str) -> None:
         )
 
 
+def _models(page: WorklistPage) -> str:
+    """Which model says what the page shows."""
+    models = sorted({case.model_version for case in page.rows if case.model_version})
+    if not models:
+        return ""
+    return f"Calibrated probabilities by model{'s' * (len(models) > 1)} {', '.join(models)}."
+
+
 def _picture_url(installation: Installation, slot: str, key: str) -> str | None:
     try:
-        return media_url(thumbnail(installation, key), "image/png", slot)
+        return media_url(_picture(installation, key), "image/png", slot)
     except StoreError:
         return None
+
+
+# A key stands for its content, so that nothing here is ever out of date; and a page of pictures
+# every few seconds for every reader is a lot to ask of a folder that may lie on another machine.
+@st.cache_data(max_entries=1000, show_spinner=False)
+def _picture(_installation: Installation, key: str) -> bytes:
+    return thumbnail(_installation, key)

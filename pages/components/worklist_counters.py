@@ -9,7 +9,7 @@ from core.types import WorklistCounters
 def show_title_and_counters(totals: WorklistCounters) -> None:
     median = totals.median_wait_minutes
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title("Worklist", anchor=False, width=160)
+        st.title("Worklist", anchor=False, width="content")
         with st.container(horizontal=True, width="content", gap="medium"):
             st.metric("Waiting", totals.waiting, help="Open cases: all that are not reported.")
             st.metric(

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.services.words import CLASS_NAMES, STATUS_NAMES, account_name
 from core.types import CLASSES, CaseStatus, Reader, TumourClass, WorklistQuery
-from pages.components.worklist_view import PAGE_SIZE, View
+from pages.components.worklist_view import View
 
 OPEN, EVERYTHING = "All open", "All, reported too"
 ANY_FINDING = "Any finding"
@@ -95,7 +95,7 @@ def worklist_query(view: View, me: Reader, everybody: Sequence[Reader]) -> Workl
         search=search.strip(),
         sort=view.sort,
         reverse=view.reverse,
-        limit=PAGE_SIZE,
+        limit=view.page_size,
         after=view.after,
     )
 

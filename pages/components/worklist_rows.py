@@ -59,12 +59,13 @@ def _study(case: CaseSummary) -> str:
     parts = []
     if case.study_date:
         parts.append(day(case.study_date))
-    if case.site:
-        parts.append(case.site)
     if case.patient_reference:
         parts.append(f"case {case.id}")
     if case.scan_count != 1:
         parts.append(f"{case.scan_count} scans")
+    # Last, since a long one is cut off.
+    if case.site:
+        parts.append(case.site)
     return " · ".join(parts)
 
 
@@ -80,6 +81,7 @@ def _finding(case: CaseSummary) -> Row:
             "tumour": NOTHING,
             "tumour_share": None,
             "lesion": NOTHING,
+            "lesion_code": "unknown",
             "lesion_detail": None,
         }
     lesion = case.lesion
@@ -91,6 +93,7 @@ def _finding(case: CaseSummary) -> Row:
         "tumour": words.percent(case.tumour_probability or 0.0),
         "tumour_share": case.tumour_probability,
         "lesion": words.diameter(lesion) if lesion else "None outlined",
+        "lesion_code": "outlined" if lesion else "none",
         "lesion_detail": f"{words.percent(lesion.area_fraction)} of head" if lesion else None,
     }
 
@@ -132,4 +135,5 @@ def _assignee(case: CaseSummary, me: Reader) -> Row:
 
 def _reason(reason: Reason) -> Row:
     points = f"+{reason.points:.0f}" if reason.points >= 0.5 else None
-    return {"text": reason.text, "points": points}
+    # A line that is full must not part a number from its sign.
+    return {"text": reason.text.replace(" %", "\u00a0%"), "points": points}

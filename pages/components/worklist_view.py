@@ -7,7 +7,6 @@ import streamlit as st
 from core.types import SortKey
 
 _SLOT = "worklist_view"
-PAGE_SIZE = 25
 
 
 @dataclass
@@ -17,6 +16,7 @@ class View:
     Attributes:
         sort: the order.
         reverse: the other way round.
+        page_size: cases a page.
         cursors: where the pages before the present one ended, first page first.
         selected: numbers of the selected cases, whatever page they are on.
         epoch: rises when the selection is set from here, so that the browser takes it over.
@@ -26,6 +26,7 @@ class View:
 
     sort: SortKey = SortKey.PRIORITY
     reverse: bool = False
+    page_size: int = 25
     cursors: list[str] = field(default_factory=list)
     selected: list[int] = field(default_factory=list)
     epoch: int = 0
@@ -45,7 +46,7 @@ class View:
     @property
     def cases_before(self) -> int:
         """How many cases stand on the pages before."""
-        return len(self.cursors) * PAGE_SIZE
+        return len(self.cursors) * self.page_size
 
     @property
     def descending(self) -> bool:

@@ -15,6 +15,7 @@ def _asset(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
+COLUMNS_EXPLAINED = _asset("columns.md")
 _table = st.components.v2.component(
     "worklist_table", html=_asset("table.html"), css=_asset("table.css"), js=_asset("table.js")
 )
@@ -37,6 +38,7 @@ def worklist_table(
     selected: Sequence[int],
     epoch: int,
     came_from: int | None,
+    note: str,
     updated: str,
     on_sort: Callable[[str], None],
     on_select: Callable[[int, list[int]], None],
@@ -54,6 +56,7 @@ def worklist_table(
         selected: numbers of the selected cases.
         epoch: the browser takes ``selected`` over when this changes; otherwise its own stands.
         came_from: the case to stand at when the table appears.
+        note: a sentence below the table.
         updated: moment of the data, ISO 8601 with zone.
         on_sort: with the key of a header.
         on_select: with the epoch and the numbers of all selected cases.
@@ -81,6 +84,7 @@ def worklist_table(
             },
             "selection": {"epoch": epoch, "ids": list(selected)},
             "came_from": came_from,
+            "note": note,
             "updated": updated,
         },
         on_sorted_change=told("sorted", on_sort),

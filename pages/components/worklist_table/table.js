@@ -60,7 +60,7 @@ class Table {
     const before = this.shown
     this.shown = data
     this.root.querySelector("caption").textContent = data.caption
-    this.root.querySelector(".updated").textContent = `Updated ${clock(data.updated)}`
+    this.root.querySelector(".note").textContent = `${data.note} Updated ${clock(data.updated)}.`
     this.showOrder(data.sort)
     if (before?.selection.epoch !== data.selection.epoch) {
       this.selected = new Set(data.selection.ids)
@@ -123,10 +123,12 @@ class Table {
     element.dataset.band = row.band_code
     element.dataset.finding = row.finding_code
     element.dataset.wait = row.wait_code
+    element.dataset.lesion = row.lesion_code
     element.dataset.status = row.status_code
     element.dataset.flagged = row.flagged
     element.querySelector("input").setAttribute("aria-label", `Select ${row.name}`)
     element.querySelector(".patient a").setAttribute("href", row.href)
+    element.querySelector(".patient .detail").title = row.study
     element.querySelector(".wait").title = `Received ${moment(row.received)}`
     element.querySelector(".bar i").style.width = `${100 * (row.tumour_share ?? 0)}%`
     element.querySelector(".bar").hidden = row.tumour_share === null
@@ -250,6 +252,8 @@ class Table {
       this.toggle(row)
     } else if (event.target.closest("button")) {
       this.assign(row)
+      // The button may go with what it did.
+      row.focus({ preventScroll: true })
     } else if (event.target.closest("a") && isForNewTab(event)) {
       return
     } else if (this.root.getSelection?.().isCollapsed ?? document.getSelection().isCollapsed) {
