@@ -1,13 +1,10 @@
-"""Reading a case: what readers see of it, decide and write, and who else has it open.
+"""Reading a case: what readers see of it, decide and write.
 
 Looking at a case changes nothing. It becomes a reader's own with the first decision, or before
 that where they say so. Everything done is in the audit log with the account.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -31,44 +28,28 @@ from core.services.scoring import rerank
 from core.store import audit, presence, reviews, studies, worklist
 from core.store.images import StoredScan
 from core.triage.reading import missing_for_report, status_after
-from core.triage.words import account_name
-from core.types import CaseStatus, Reader, Reading, TumourClass
+from core.triage.words import REQUESTED_NAMES
+from core.types import CaseStatus, Reader, Reading, RequestedPriority, TumourClass
 
 __all__ = [
     "NOTE_LENGTH",
     "CaseView",
     "DecisionInput",
     "EarlierCase",
-    "Presence",
     "StoredScan",
     "add_note",
     "after_saving",
+    "correct_urgency",
     "decide",
     "look_again",
     "next_case",
     "open_case",
-    "present",
     "start_review",
 ]
 
 NOTE_LENGTH = 2000
 # A reader who comes back within this time is still at it: the history says "opened" once.
 _ONE_VISIT_SECONDS = 900
-# Somebody whose page has not been heard of for so long has closed it.
-_PRESENT_SECONDS = 45
-
-
-@dataclass(frozen=True)
-class Presence:
-    """Somebody who has a case open.
-
-    Attributes:
-        reader: who.
-        since: when they opened it, in UTC; None where the history does not tell.
-    """
-
-    reader: Reader
-    since: datetime | None
 
 
 def open_case(installation: Installation, reader: Reader, case_id: int) -> CaseView:
@@ -96,28 +77,6 @@ def look_again(installation: Installation, reader: Reader, case_id: int) -> Case
     """
     with installation.database.reading() as session:
         return case_view(session, installation.settings, reader, case_id, now())
-
-
-def present(
-    installation: Installation, reader: Reader, case_id: int
-) -> tuple[tuple[Presence, ...], int]:
-    """Say that the reader still has a case open.
-
-    Returns:
-        Who else has it open, and its version now.
-
-    Raises:
-        InputError: there is no such case.
-    """
-    at = now()
-    with installation.database.transaction() as session:
-        version = studies.study_version(session, case_id)
-        presence.touch_presence(session, case_id, reader.id, at)
-        found = presence.present_readers(session, case_id, at - _PRESENT_SECONDS)
-        others = [one for one in found if one.id != reader.id]
-        history = audit.history(session, case_id) if others else []
-    opened = {entry.who: entry.at for entry in history if entry.action == "opened"}
-    return tuple(Presence(one, opened.get(account_name(one))) for one in others), version
 
 
 def start_review(
@@ -157,6 +116,40 @@ def add_note(installation: Installation, reader: Reader, case_id: int, text: str
     with installation.database.transaction() as session:
         _write_note(session, reader, case_id, text, at)
         return case_view(session, installation.settings, reader, case_id, at)
+
+
+def correct_urgency(
+    installation: Installation,
+    reader: Reader,
+    case_id: int,
+    version: int,
+    urgency: RequestedPriority,
+    note: str = "",
+) -> CaseView:
+    """Move a case up or down without reading it.
+
+    Args:
+        installation: where the case is.
+        reader: who corrects it.
+        case_id: the case.
+        version: the version the reader had before them.
+        urgency: what it is to be.
+        note: written to the case as well; empty for none.
+
+    Raises:
+        ConflictError: somebody changed the case since ``version``. Nothing was written.
+        InputError: the note is too long.
+    """
+    note = _note_text(note)
+    settings, at = installation.settings, now()
+    with installation.database.transaction() as session:
+        studies.set_urgency(session, case_id, urgency, expected_version=version)
+        rerank(session, settings, case_id, at)
+        text = f"Urgency corrected to {REQUESTED_NAMES[urgency].lower()}"
+        _log(session, reader, case_id, "urgency", text, at)
+        if note:
+            _write_note(session, reader, case_id, note, at)
+        return case_view(session, settings, reader, case_id, at)
 
 
 def decide(

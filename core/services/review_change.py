@@ -14,6 +14,7 @@ _ONE_SLICE = (
     "Each scan is one slice: another slice position changes the size too. Please compare the "
     "pictures."
 )
+_OTHER_MODEL = "The earlier scan was outlined by another version of the model."
 _NO_MILLIMETRES = (
     "At least one file gives no pixel spacing, so there are no millimetres to compare. The share "
     "of the head depends on the slice and is a rough guide only."
@@ -77,13 +78,16 @@ def size_change(before: ScanFinding | None, now: ScanFinding | None) -> SizeChan
     if before.lesion is None or now.lesion is None:
         what = "then, none now" if now.lesion is None else "now, none then"
         return SizeChange((), f"A region was outlined {what}. {_ONE_SLICE}")
+    remark = _ONE_SLICE
+    if before.model_version != now.model_version:
+        remark = f"{_OTHER_MODEL} {remark}"
     measures = _millimetres(before.lesion, now.lesion)
     if measures:
-        return SizeChange(measures, _ONE_SLICE)
+        return SizeChange(measures, remark)
     share = Measure(
         "Share of the head", "%", before.lesion.area_fraction * 100, now.lesion.area_fraction * 100
     )
-    return SizeChange((share,), f"{_NO_MILLIMETRES} {_ONE_SLICE}")
+    return SizeChange((share,), f"{_NO_MILLIMETRES} {remark}")
 
 
 def _millimetres(before: Lesion, now: Lesion) -> tuple[Measure, ...]:

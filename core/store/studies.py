@@ -209,6 +209,14 @@ def set_assignee(
         study.assignee_id = assignee_id
 
 
+def set_urgency(
+    session: Session, study_id: int, urgency: RequestedPriority, *, expected_version: int
+) -> None:
+    """Correct the urgency; compute the priority then. Raises what :func:`set_status` raises."""
+    with changing(session, study_id, expected_version=expected_version) as study:
+        study.urgency = str(urgency)
+
+
 def reopen(session: Session, study_id: int, rate_per_second: float, now: float) -> None:
     """Begin another round of a case, because a scan came after the report. It waits anew."""
     with changing(session, study_id) as study:

@@ -12,7 +12,14 @@ import streamlit as st
 from core.errors import NeuroTriageError
 from core.services import words
 from core.services.installation import Installation
-from core.services.review import DecisionInput, add_note, decide, next_case, start_review
+from core.services.review import (
+    DecisionInput,
+    add_note,
+    correct_urgency,
+    decide,
+    next_case,
+    start_review,
+)
 from core.services.submit import retry_failed
 from core.services.worklist import assign
 from core.types import Reader, RequestedPriority
@@ -47,11 +54,28 @@ def try_again(installation: Installation, me: Reader, opened: OpenCase) -> None:
         opened.done = "The failed scans are tried again."
 
 
+def save_without_reading(
+    installation: Installation, me: Reader, opened: OpenCase, version: int
+) -> None:
+    """Write the note and the corrected urgency; the reading that is being made stays as it is."""
+    urgency, note = _urgency(opened), st.session_state.get(opened.note_key, "")
+
+    def step() -> None:
+        if urgency is None:
+            add_note(installation, me, opened.id, note)
+        else:
+            correct_urgency(installation, me, opened.id, version, urgency, note)
+
+    if _step(opened, Place.NOTE, step):
+        opened.noted("Saved without a reading.")
+        st.session_state[opened.key("urgency")] = LEFT
+
+
 def save_note(installation: Installation, me: Reader, opened: OpenCase) -> None:
-    """Write the note; the decision that is being made stays as it is."""
-    text = st.session_state.get(opened.note_key, "")
-    if _step(opened, Place.NOTE, lambda: add_note(installation, me, opened.id, text)):
-        opened.noted()
+    """Write the note alone."""
+    note = st.session_state.get(opened.note_key, "")
+    if _step(opened, Place.NOTE, lambda: add_note(installation, me, opened.id, note)):
+        opened.noted("Note saved.")
 
 
 def save_decision(
@@ -68,10 +92,9 @@ def save_decision(
     if finding is None:
         opened.error = (Place.DECISION, "Please choose a class: nothing is decided without you.")
         return
-    urgency = entered.get(opened.key("urgency"), LEFT)
     given = DecisionInput(
         finding=finding,
-        urgency=None if urgency == LEFT else RequestedPriority(urgency),
+        urgency=_urgency(opened),
         mask_wrong=entered.get(opened.key("mask_wrong"), False),
         asks_second=entered.get(opened.key("asks_second"), False),
         note=entered.get(opened.note_key, "") if with_note else "",
@@ -98,6 +121,12 @@ def go_on(installation: Installation, me: Reader, opened: OpenCase) -> None:
         opened.ended = True
     else:
         st.query_params["case"] = str(found)
+
+
+def _urgency(opened: OpenCase) -> RequestedPriority | None:
+    """What the reader corrects the urgency to; None where they leave it."""
+    chosen = st.session_state.get(opened.key("urgency"), LEFT)
+    return None if chosen == LEFT else RequestedPriority(chosen)
 
 
 def _step(opened: OpenCase, place: Place, step: Callable[[], object]) -> bool:

@@ -10,7 +10,8 @@ from core.errors import StoreError
 from core.services import words
 from core.services.installation import Installation
 from core.services.report import case_pdf
-from core.services.review import CaseView, present
+from core.services.review import CaseView
+from core.services.review_presence import present
 from core.types import Band, CaseStatus, Reader, ScoringState, WaitState
 from pages.components.case_actions import skip
 from pages.components.case_state import OpenCase, no_case

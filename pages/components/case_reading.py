@@ -12,6 +12,7 @@ from pages.components.case_actions import (
     give_back,
     save_decision,
     save_note,
+    save_without_reading,
     take_over,
 )
 from pages.components.case_state import OpenCase, follow, show_error
@@ -28,11 +29,17 @@ def show_reading(installation: Installation, me: Reader, opened: OpenCase, view:
         with st.container(border=True, key="case_decision"):
             st.markdown("##### Your reading")
             _decision_inputs(installation, me, opened, view)
-            _note_input(opened, "Saved with your reading, or on its own.")
+            _note_input(opened, "Saved with your reading, or without one.")
             show_error(opened, Place.DECISION, Place.NOTE)
             with st.container(horizontal=True, key="case_save"):
                 _save_buttons(installation, me, opened, with_note=True)
-                _note_button(installation, me, opened, "Save the note only")
+                st.button(
+                    "Save without reading",
+                    key="case_save_note",
+                    help="Keeps the note and a corrected urgency; the case stays open.",
+                    on_click=save_without_reading,
+                    args=(installation, me, opened, opened.version),
+                )
         _show_notes(view)
     else:
         title = "Change your reading" if view.own else "Correct the report"
@@ -44,7 +51,12 @@ def show_reading(installation: Installation, me: Reader, opened: OpenCase, view:
         _show_notes(view)
         _note_input(opened, None)
         show_error(opened, Place.NOTE)
-        _note_button(installation, me, opened, "Save the note")
+        st.button(
+            "Save the note",
+            key="case_save_note",
+            on_click=save_note,
+            args=(installation, me, opened),
+        )
     _show_reasons(view)
 
 
@@ -54,11 +66,10 @@ def _show_standing(
     """What the model says, who read it as what, what is missing, and whose case it is."""
     analysis = view.scans[view.leading].analysis
     if analysis:
-        st.markdown(
-            f"#### {words.headline(analysis.finding)}\n"
-            f"by the model: tumour probability {words.percent(analysis.finding.tumour_probability)}"
-            f", threshold {words.percent(analysis.decision_threshold)}"
-        )
+        st.markdown(f"#### {words.headline(analysis.finding)}")
+        probability = words.percent(analysis.finding.tumour_probability)
+        threshold = words.percent(analysis.decision_threshold)
+        st.caption(f"Model: tumour probability {probability}, threshold {threshold}")
     for one in view.readings:
         remarks = [clock(one.decided_at)]
         if one.mask_wrong:
@@ -119,7 +130,7 @@ def _decision_inputs(
     )
     with st.container(horizontal=True, gap="small", key="case_marks"):
         st.checkbox(
-            "The mask is wrong",
+            "Mask is wrong",
             key=opened.key("mask_wrong"),
             persist_state="session",
             help="It outlines something else, too much or too little, or misses a lesion.",
@@ -150,10 +161,6 @@ def _save_buttons(
             on_click=save_decision,
             args=(installation, me, opened, opened.version, with_note, then_next),
         )
-
-
-def _note_button(installation: Installation, me: Reader, opened: OpenCase, label: str) -> None:
-    st.button(label, key="case_save_note", on_click=save_note, args=(installation, me, opened))
 
 
 def _note_input(opened: OpenCase, hint: str | None) -> None:

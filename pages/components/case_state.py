@@ -12,9 +12,22 @@ from core.services.review import CaseView, look_again, open_case
 from core.types import HistoryEntry, Reader
 from pages.components.text import escaped
 
-_SLOT = "open_case"
+_SLOT, _DRAFTS = "open_case", "case_drafts"
 # What others may do without the reader having to know before deciding.
 _NO_NEWS = frozenset({"opened", "report"})
+
+
+@dataclass
+class Drafts:
+    """Part of the keys of a reader's inputs to a case, so that they are empty once they were saved.
+
+    Attributes:
+        decision: rises with each saved decision.
+        note: rises with each saved note.
+    """
+
+    decision: int = 0
+    note: int = 0
 
 
 @dataclass
@@ -26,8 +39,7 @@ class OpenCase:
         reader_id: who has it open.
         version: the version that is on the page: a decision on another one is refused.
         seen: how much of the history the reader has had before them.
-        attempt: part of the keys of the inputs, so that they are empty once they were saved.
-        notes: likewise of the note.
+        drafts: what the inputs are known by; kept for the session.
         news: what others did to the case while it was open.
         error: why the last step was not done, and where on the page that was.
         done: what the last step did.
@@ -40,8 +52,7 @@ class OpenCase:
     reader_id: int
     version: int
     seen: int
-    attempt: int = 0
-    notes: int = 0
+    drafts: Drafts
     news: list[HistoryEntry] = field(default_factory=list)
     error: tuple[str, str] | None = None
     done: str | None = None
@@ -61,22 +72,22 @@ class OpenCase:
         """A decision is in the store: its inputs start afresh."""
         self.done = done
         self.news = []
-        self.attempt += 1
-        self.notes += with_note
+        self.drafts.decision += 1
+        self.drafts.note += with_note
 
-    def noted(self) -> None:
+    def noted(self, done: str) -> None:
         """A note is in the store; the decision that is being made stays."""
-        self.done = "Note saved."
-        self.notes += 1
+        self.done = done
+        self.drafts.note += 1
 
     def key(self, name: str) -> str:
         """The key of an input; what it holds outlives a visit to another page, but not a save."""
-        return f"case_{self.id}_{self.attempt}_{name}"
+        return f"case_{self.id}_{self.reader_id}_{name}_{self.drafts.decision}"
 
     @property
     def note_key(self) -> str:
         """The key of the note."""
-        return f"case_{self.id}_note_{self.notes}"
+        return f"case_{self.id}_{self.reader_id}_note_{self.drafts.note}"
 
 
 def opened_case_or_stop(
@@ -96,7 +107,8 @@ def opened_case_or_stop(
         view = open_case(installation, me, case_id)
     except (InputError, StoreError) as error:
         no_case("This case cannot be opened", str(error))
-    opened = OpenCase(case_id, me.id, view.summary.version, len(view.history))
+    drafts = st.session_state.setdefault(_DRAFTS, {}).setdefault((case_id, me.id), Drafts())
+    opened = OpenCase(case_id, me.id, view.summary.version, len(view.history), drafts)
     if mine is not None:
         # What was done to the case before is said on the next one, where the reader is now.
         opened.done, opened.passed = mine.done, mine.passed

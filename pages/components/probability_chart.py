@@ -47,5 +47,5 @@ def probability_chart(finding: Analysis | ScanFinding, decision_threshold: float
     )
     figure.update_xaxes(range=[0, 1.28], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%")
     figure.update_yaxes(autorange="reversed")
-    figure.update_layout(height=270, margin={"l": 0, "r": 0, "t": 24, "b": 0}, showlegend=False)
+    figure.update_layout(height=270, margin={"l": 0, "r": 16, "t": 24, "b": 0}, showlegend=False)
     return figure

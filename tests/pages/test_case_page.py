@@ -210,16 +210,52 @@ def test_a_conflict_is_told_and_the_input_stays(open_page, new_case, own_install
     assert [one.reader for one in view.readings] == [bo]
 
 
-def test_a_note_alone_keeps_the_decision_that_is_being_made(open_page, new_case):
+def test_a_note_without_a_reading_keeps_the_one_that_is_being_made(open_page, new_case):
     case = new_case()
     app = choose(open_page(case), MENINGIOMA)
     app.text_area[0].set_value("for later")
-    app = press(app, "Save the note only")
+    app = press(app, "Save without reading")
     assert "for later" in [one.value for one in app.text]
     assert app.radio[0].value is MENINGIOMA
     assert app.text_area[0].value == ""
-    app = press(app, "Save the note only")
+    app = press(app, "Save without reading")
     assert "The note is empty" in app.error[0].value
+
+
+def test_the_urgency_is_corrected_without_a_reading(open_page, new_case, own_installation, ada):
+    case = new_case(scan_png(lesion=False))
+    app = open_page(case)
+    app.selectbox[0].set_value("emergency")
+    app = press(app, "Save without reading")
+    assert "Urgency: immediate" in said(app)
+    assert "corrected to emergency" in said(app)
+    assert app.selectbox[0].value == "left"
+    view = look_again(own_installation, ada, case)
+    assert (view.own, view.summary.status) == (None, CaseStatus.NEW)
+    assert view.history[-1].text == "Urgency corrected to emergency"
+
+
+def test_what_was_saved_presets_nothing_when_the_case_is_opened_again(open_page, new_case):
+    case, other = new_case(), new_case(scan_png(99))
+    app = press(choose(open_page(case), GLIOMA), "Save")
+    for number in (other, case):
+        app.query_params["case"] = str(number)
+        app = shown(app.run())
+    assert app.subheader[0].value == f"Case {case}"
+    assert app.radio[0].value is None
+
+
+def test_what_is_being_entered_outlives_a_look_at_another_case(open_page, new_case):
+    case, other = new_case(), new_case(scan_png(99))
+    app = choose(open_page(case), MENINGIOMA)
+    app.text_area[0].set_value("unfinished")
+    app = shown(app.run())
+    app.query_params["case"] = str(other)
+    app = shown(app.run())
+    assert (app.radio[0].value, app.text_area[0].value) == (None, "")
+    app.query_params["case"] = str(case)
+    app = shown(app.run())
+    assert (app.radio[0].value, app.text_area[0].value) == (MENINGIOMA, "unfinished")
 
 
 def test_a_scan_that_waits_is_shown_and_the_analysis_comes_without_losing_input(

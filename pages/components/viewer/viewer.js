@@ -81,22 +81,22 @@ class Viewer {
     return picture.chosen[channel]
   }
 
-  setWindow(low, high) {
-    const [least, most] = this.pictures[0].range
+  setWindow(low, high, picture = this.pictures[0]) {
+    const [least, most] = picture.range
     const smallest = (most - least) / 4096 || 1e-6
-    const chosen = this.window(this.pictures[0])
+    const chosen = this.window(picture)
     chosen.low = low
     chosen.high = Math.max(high, low + smallest)
     this.redraw()
   }
 
-  shiftWindow(dx, dy) {
-    const { low, high } = this.window(this.pictures[0])
-    const [least, most] = this.pictures[0].range
+  shiftWindow(dx, dy, picture) {
+    const { low, high } = this.window(picture)
+    const [least, most] = picture.range
     const unit = (most - least) / DRAG_RANGE || 1
     const width = Math.max(high - low + dx * unit, unit)
     const level = Math.min(Math.max((low + high) / 2 + dy * unit, least), most)
-    this.setWindow(level - width / 2, level + width / 2)
+    this.setWindow(level - width / 2, level + width / 2, picture)
   }
 
   preset(number) {
@@ -240,7 +240,7 @@ class Viewer {
     }
     if (arrows[key]) {
       const [x, y] = arrows[key]
-      if (shift) this.shiftWindow(x * nudge, y * nudge)
+      if (shift) this.shiftWindow(x * nudge, y * nudge, pane.picture)
       else this.move(-x * step, -y * step, pane)
     } else if (/^[1-9]$/.test(key)) this.preset(Number(key) - 1)
     else if (keys[key.toLowerCase()]) keys[key.toLowerCase()]()
@@ -318,7 +318,7 @@ class Viewer {
     const pane = { figure, canvas, picture, overlays, title, corner, value }
     listen(canvas, {
       tool: () => this.habits.tool,
-      window: (dx, dy) => this.shiftWindow(dx, dy),
+      window: (dx, dy) => this.shiftWindow(dx, dy, picture),
       pan: (dx, dy) => this.move(dx, dy, pane),
       zoom: (factor, x, y) => this.zoom(factor, pane, x, y),
       fit: () => this.fit(),

@@ -1,5 +1,6 @@
 """Reading a case: decisions, second readers, conflicts, notes, earlier cases, the next case."""
 
+import dataclasses
 import io
 from datetime import date
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from core.errors import ConflictError, InputError, RuleError
-from core.services import review
+from core.services import review, review_presence
 from core.services.readers import add_reader
 from core.services.review import DecisionInput, add_note, decide, look_again, open_case
 from core.services.review_change import size_change
@@ -75,7 +76,7 @@ def test_a_case_that_is_not_there_is_said(installation, ada):
         with pytest.raises(InputError, match="no case with the number 77"):
             look(installation, ada, 77)
     with pytest.raises(InputError, match="77"):
-        review.present(installation, ada, 77)
+        review_presence.present(installation, ada, 77)
 
 
 def test_a_glioma_is_reported_by_a_second_different_reader_only(installation, ada, ben):
@@ -153,6 +154,19 @@ def test_a_corrected_urgency_moves_the_case(installation, ada):
     # What is corrected to what it is already is no correction.
     again = read_as(installation, ada, low, NONE, urgency=RequestedPriority.EMERGENCY)
     assert again.own.urgency is None
+
+
+def test_the_urgency_is_corrected_without_a_reading(installation, ada, ben):
+    case = case_of(installation, ada, scan_png(lesion=False))
+    before = look_again(installation, ada, case).summary
+    emergency = RequestedPriority.EMERGENCY
+    view = review.correct_urgency(installation, ada, case, before.version, emergency, "asap")
+    assert view.summary.score > before.score + 30
+    assert (view.summary.status, view.readings) == (CaseStatus.NEW, ())
+    assert [note.text for note in view.notes] == ["asap"]
+    assert actions(view)[-2:] == ["urgency", "note"]
+    with pytest.raises(ConflictError, match="corrected to emergency"):
+        review.correct_urgency(installation, ben, case, before.version, emergency)
 
 
 def test_nothing_is_overwritten_when_two_readers_decide_at_once(installation, ada, ben):
@@ -260,13 +274,13 @@ def test_others_see_who_has_a_case_open_since_when(installation, ada, ben, monke
     case = case_of(installation, ada)
     open_case(installation, ada, case)
     view = open_case(installation, ben, case)
-    others, version = review.present(installation, ben, case)
+    others, version = review_presence.present(installation, ben, case)
     assert [one.reader for one in others] == [ada]
     assert others[0].since == next(e.at for e in view.history if e.action == "opened")
     assert version == view.summary.version
-    later = review.now() + 120
-    monkeypatch.setattr(review, "now", lambda: later)
-    assert review.present(installation, ben, case)[0] == ()
+    later = review_presence.now() + 120
+    monkeypatch.setattr(review_presence, "now", lambda: later)
+    assert review_presence.present(installation, ben, case)[0] == ()
 
 
 def test_earlier_cases_of_the_reference_come_with_the_change_in_size(installation, ada):
@@ -293,6 +307,13 @@ def test_earlier_cases_of_the_reference_come_with_the_change_in_size(installatio
 
 def finding(kind=ScanKind.GRAY, lesion=None):
     return ScanFinding({}, GLIOMA, 0.9, True, lesion, True, kind, "v")
+
+
+def test_findings_of_different_model_versions_are_compared_with_a_warning():
+    before = finding(lesion=Lesion(100, 12.0, 0.02, 100.0, 12.0))
+    now = dataclasses.replace(before, model_version="w")
+    assert "another version of the model" in size_change(before, now).remark
+    assert "another version" not in size_change(before, before).remark
 
 
 def test_a_change_is_given_in_millimetres_where_both_are_known():
