@@ -1,5 +1,7 @@
 """The installation, opened once a process and shared by all sessions."""
 
+import gc
+
 import streamlit as st
 
 from core.errors import StoreError
@@ -13,6 +15,10 @@ def _opened() -> Installation:
     installation = open_installation()
     if installation.settings.worker == "embedded":
         start_embedded_worker(installation, shared_engine)
+    # Modules stay for good: a collection of garbage, which stops every other thread, need not look
+    # through them each time.
+    gc.collect()
+    gc.freeze()
     return installation
 
 
