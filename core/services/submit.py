@@ -123,7 +123,8 @@ def retry_failed(installation: Installation, reader: Reader, case_id: int) -> in
     """
     with installation.database.transaction() as session:
         scans = images.scans_of_study(session, case_id)
-        failed = [scan.image_id for scan in scans if scan.state is ScoringState.FAILED]
+        # In the order of their numbers, then the cases in theirs: so lock all transactions.
+        failed = sorted(scan.image_id for scan in scans if scan.state is ScoringState.FAILED)
         for image_id in failed:
             scoring.requeue_failed(session, image_id)
         at = now()

@@ -4,6 +4,8 @@ Nothing that was committed may be lost, not even when the power fails, so SQLite
 ``synchronous=FULL`` (with NORMAL the last commits before a power cut may vanish in WAL mode).
 Transactions that write take SQLite's only write lock at their start, so that none fails half-way
 because another process wrote in between.
+
+What is stored may say who a patient is, so errors, which end in the log, do not repeat it.
 """
 
 from __future__ import annotations
@@ -127,11 +129,16 @@ def _address(url: str | URL) -> URL:
 
 
 def _postgresql(address: URL) -> Engine:
-    return create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    return create_engine(
+        address,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 10},
+        hide_parameters=True,
+    )
 
 
 def _sqlite(address: URL) -> Engine:
-    engine = create_engine(address, connect_args={"timeout": _WAIT_SECONDS})
+    engine = create_engine(address, connect_args={"timeout": _WAIT_SECONDS}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 from PIL import Image, PngImagePlugin
+from sqlalchemy.exc import IntegrityError
 
 from core.errors import InputError, RuleError, StoreError
 from core.imaging import decode
@@ -24,7 +25,7 @@ from core.services.submit import (
     retry_failed,
     submit,
 )
-from core.store import audit, images, scoring, studies
+from core.store import audit, batches, images, scoring, studies
 from core.triage.queueing import rate_per_second
 from core.types import CaseStatus, ItemOutcome, RequestedPriority, StudyDetails, TumourClass
 from tests.fakes import FakeEngine, scan_png
@@ -278,6 +279,12 @@ def test_names_are_cleaned_and_kept_in_the_list_only(installation, send, caplog)
     assert second.name.endswith(".png")
     assert "Erika" not in caplog.text
     assert "Erika" not in " ".join(e.text for e in history_of(installation, first.case_id))
+
+
+def test_an_error_of_the_database_does_not_repeat_what_was_to_be_stored(installation):
+    with pytest.raises(IntegrityError) as caught, installation.database.transaction() as session:
+        batches.add_item(session, 999, "Erika.png", RECEIVED, None, None)
+    assert "Erika" not in str(caught.value)
 
 
 def test_the_history_says_who_sent_what(installation, send):
