@@ -22,12 +22,9 @@ _NAMES = {
 
 def counts(batch: BatchProgress) -> str:
     """What became of a batch's files, in words."""
-    parts = [f"{batch.received} received"]
-    if batch.linked:
-        parts.append(f"{batch.linked} known before")
-    if batch.rejected:
-        parts.append(f"{batch.rejected} refused")
-    return f"{_files(batch.files)}: {', '.join(parts)}"
+    parts = {"received": batch.received, "known before": batch.linked, "refused": batch.rejected}
+    said = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
+    return f"{_files(batch.files)}: {said}" if said else "no files yet"
 
 
 def show_batches(installation: Installation, reader: Reader, opened: int | None) -> None:

@@ -5,7 +5,10 @@ frees them. And after a lost connection the browser goes on showing files that a
 not have; Streamlit leaves those out without a word.
 """
 
+import ctypes
 import secrets
+import sys
+import threading
 from collections.abc import Callable
 
 import streamlit as st
@@ -17,6 +20,7 @@ from pages.components.text import escaped
 
 _KEY, _LOST, _NUMBER = "upload-files", "lost-files", "upload-number"
 _NAMES_SHOWN = 10
+_SECONDS_TO_RUN_AGAIN = 5
 
 
 def note_lost_files() -> None:
@@ -93,8 +97,20 @@ def release(files: list[UploadedFile]) -> Callable[[], None]:
             manager, session_id = memory
             for file_id in ids:
                 manager.remove_file(session_id, file_id)
+            # By then the page has run again, and nothing holds the files any more.
+            later = threading.Timer(_SECONDS_TO_RUN_AGAIN, _return_memory)
+            later.daemon = True
+            later.start()
 
     return forget
+
+
+def _return_memory() -> None:
+    """Have the C library give to the system what was freed; by itself it keeps small pieces."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+        if trim:
+            trim(0)
 
 
 def _forget_orphans() -> None:
