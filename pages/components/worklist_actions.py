@@ -1,7 +1,6 @@
 """What can be done with the cases of the list, selected or not."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 
 import streamlit as st
@@ -10,7 +9,7 @@ from core.errors import NeuroTriageError
 from core.services.installation import Installation
 from core.services.words import account_name
 from core.services.worklist import assign, cases_csv, take, worklist_csv
-from core.types import Reader, WorklistQuery
+from core.types import Reader, WorklistPage
 from pages.components.text import escaped
 from pages.components.worklist_view import View
 
@@ -32,14 +31,18 @@ def show_actions(
     me: Reader,
     everybody: Sequence[Reader],
     view: View,
-    query: WorklistQuery,
+    page: WorklistPage,
 ) -> None:
     """The bar above the table. It is always there, so that a selection moves nothing."""
     count = len(view.selected)
+    hidden = len(set(view.selected) - {case.id for case in page.rows})
+    says = f"**{count}** selected" if count else ":gray[None selected]"
+    if hidden:
+        says += f", {hidden} not shown"
     with st.container(
         horizontal=True, vertical_alignment="center", gap="xsmall", key="worklist_actions"
     ):
-        st.markdown(f"**{count}** selected" if count else ":gray[None selected]", width=125)
+        st.markdown(says, width=125)
         st.button(
             "Assign to me",
             icon=":material/person_add:",
@@ -74,33 +77,45 @@ def show_actions(
             on_click=view.select,
             args=([],),
         )
-        st.space("stretch")
-        st.download_button(
-            f"Export {count} selected" if count else "Export all",
-            partial(cases_csv, installation, me, tuple(view.selected))
-            if count
-            else partial(worklist_csv, installation, me, query),
-            file_name=f"worklist-{datetime.now(UTC):%Y%m%d-%H%M}.csv",
-            mime="text/csv",
-            key="worklist_export",
-            icon=":material/download:",
-            on_click="ignore",
-            help="The selected cases as a table (CSV)."
-            if count
-            else "Every case that the filters let through, on all pages, as a table (CSV).",
-        )
+
+
+def show_export(installation: Installation, me: Reader, view: View) -> None:
+    """The button for the table. It stands outside what refreshes by itself: every run of the script
+    takes back the download that the button of the run before offers, and a click may come between.
+    """
+    st.download_button(
+        "Export as a table (CSV)",
+        partial(_exported, installation, me, view),
+        file_name="worklist.csv",
+        mime="text/csv",
+        key="worklist_export",
+        icon=":material/download:",
+        on_click="ignore",
+        help="The selected cases; where none is selected, all that the filters let through, on "
+        "all pages.",
+    )
+
+
+def _exported(installation: Installation, me: Reader, view: View) -> bytes:
+    if view.selected:
+        return cases_csv(installation, me, view.selected)
+    return worklist_csv(installation, me, view.query)
 
 
 def _assign_selected(
     installation: Installation, me: Reader, view: View, assignee: Callable[[], Reader | None]
 ) -> None:
-    whom = assignee()
-    count = len(view.selected)
+    whom, count = assignee(), len(view.selected)
+    try:
+        changed = assign(installation, me, view.selected, whom)
+    except NeuroTriageError as error:
+        view.message = str(error)
+        return
     done = "released" if whom is None else f"assigned to {whom.name}"
-    problem = _told(lambda: assign(installation, me, view.selected, whom))
-    view.message = problem or f"{count} case{'s' if count > 1 else ''} {done}."
-    if problem is None:
-        view.select([])
+    view.message = f"{changed} {'case' if changed == 1 else 'cases'} {done}."
+    if changed < count:
+        view.message += " The others were so already, or are reported."
+    view.select([])
 
 
 def _told(step: Callable[[], object]) -> str | None:

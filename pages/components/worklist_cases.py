@@ -8,7 +8,7 @@ import streamlit as st
 from core.errors import StoreError
 from core.services.installation import Installation
 from core.services.worklist import thumbnail
-from core.types import Reader, SortKey, WorklistCounters, WorklistPage, WorklistQuery
+from core.types import Reader, SortKey, WorklistCounters, WorklistPage
 from pages.components.media import media_url
 from pages.components.worklist_actions import release_case, take_case
 from pages.components.worklist_filters import clear_filters, filters_are_set
@@ -21,7 +21,6 @@ def show_cases(
     installation: Installation,
     me: Reader,
     view: View,
-    query: WorklistQuery,
     page: WorklistPage,
     totals: WorklistCounters,
 ) -> None:
@@ -36,7 +35,7 @@ def show_cases(
             for rank, case in enumerate(page.rows, start=first)
         ],
         caption=caption,
-        content_id=repr(query),
+        content_id=repr(view.query),
         sorting=Sorting(view.sort.value, view.descending),
         selected=view.selected,
         epoch=view.epoch,

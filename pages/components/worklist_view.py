@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from core.types import SortKey
+from core.types import SortKey, WorklistQuery
 
 _SLOT = "worklist_view"
 
@@ -21,6 +21,7 @@ class View:
         selected: numbers of the selected cases, whatever page they are on.
         epoch: rises when the selection is set from here, so that the browser takes it over.
         came_from: the case that was opened last, to stand at when the reader comes back.
+        query: what the table shows.
         message: what to tell the reader next.
     """
 
@@ -31,6 +32,7 @@ class View:
     selected: list[int] = field(default_factory=list)
     epoch: int = 0
     came_from: int | None = None
+    query: WorklistQuery = field(default_factory=WorklistQuery)
     message: str | None = None
 
     @property

@@ -1,5 +1,7 @@
 """The worklist, run by Streamlit's own test harness; the table itself is tried in a browser."""
 
+import csv
+import io
 import json
 from datetime import date
 from pathlib import Path
@@ -23,6 +25,7 @@ from core.types import (
     WaitState,
     WorklistQuery,
 )
+from pages.components import worklist_actions
 from pages.components.worklist_actions import release_case, take_case
 from pages.components.worklist_rows import table_row
 from pages.components.worklist_view import View
@@ -162,6 +165,8 @@ def test_pages_follow_each_other_and_ranks_go_on(open_page, cases):
     button(app, "Next").click().run()
     assert references(shown(app)) == ["P-1"]
     assert table(app)["rows"][0]["rank"] == "3"
+    select(app, cases)
+    assert "**3** selected, 2 not shown" in texts(app)
     assert button(app, "Next").disabled
     button(app, "Previous").click().run()
     assert references(shown(app)) == ["P-3", "P-2"]
@@ -181,23 +186,30 @@ def test_selected_cases_are_assigned_and_the_selection_ends(
 ):
     app = open_page()
     assert button(app, "Assign to me").disabled
-    app.session_state["worklist_view"].select(cases[:2])
-    app.run()
+    select(app, cases[:2])
     assert "**2** selected" in texts(app)
+    assert "not shown" not in texts(app)
     button(app, "Assign to me").click().run()
     assert "2 cases assigned to Ada." in texts(shown(app))
     assert [row["assignee"] for row in table(app)["rows"]] == [None, "You", "You"]
     assert table(app)["selection"]["ids"] == []
-    app.session_state["worklist_view"].select(cases[1:])
-    app.run()
+    select(app, cases)
+    button(app, "Release").click().run()
+    assert "2 cases released. The others were so already" in texts(shown(app))
+    assert {row["assignee"] for row in table(app)["rows"]} == {None}
+
+
+def test_selected_cases_are_assigned_to_any_reader(open_page, cases, bo):
+    app = open_page()
+    select(app, cases[1:])
     app.menu_button[0].set_value(bo.id).run()
     assert "2 cases assigned to Bo." in texts(shown(app))
-    assert [row["assignee"] for row in table(app)["rows"]] == ["Bo", "Bo", "You"]
-    app.session_state["worklist_view"].select(cases)
-    app.run()
-    button(app, "Release").click().run()
-    assert "3 cases released." in texts(shown(app))
-    assert {row["assignee"] for row in table(app)["rows"]} == {None}
+    assert [row["assignee"] for row in table(app)["rows"]] == ["Bo", "Bo", None]
+
+
+def select(app, numbers):
+    app.session_state["worklist_view"].select(numbers)
+    return shown(app.run())
 
 
 def test_names_are_shown_as_they_were_typed(own_installation, open_page, cases):
@@ -209,12 +221,22 @@ def test_names_are_shown_as_they_were_typed(own_installation, open_page, cases):
     assert app.toast[0].value == r"Assigned to Dr \*Star\*\."
 
 
-def test_the_export_is_of_the_selection_or_of_all(open_page, cases):
+def test_the_export_is_of_the_selection_or_else_of_what_the_filters_find(
+    own_installation, open_page, cases, ada
+):
     app = open_page()
-    assert [one.label for one in app.get("download_button")] == ["Export all"]
-    app.session_state["worklist_view"].select(cases[:2])
-    app.run()
-    assert [one.label for one in app.get("download_button")] == ["Export 2 selected"]
+    app.text_input[0].set_value("P-").run()
+    view = app.session_state["worklist_view"]
+    assert exported(own_installation, ada, view) == ["P-3", "P-2", "P-1"]
+    app.text_input[0].set_value("P-2").run()
+    assert exported(own_installation, ada, view) == ["P-2"]
+    view.select(cases[:2])
+    assert exported(own_installation, ada, view) == ["P-2", "P-1"]
+
+
+def exported(*of):
+    lines = io.StringIO(worklist_actions._exported(*of).decode("utf-8-sig"), newline="")
+    return [line["Patient reference"] for line in csv.DictReader(lines)]
 
 
 def test_filters_order_and_place_outlive_a_visit_to_a_case(open_page, cases):

@@ -17,7 +17,10 @@ def _asset(name: str) -> str:
 
 COLUMNS_EXPLAINED = _asset("columns.md")
 _table = st.components.v2.component(
-    "worklist_table", html=_asset("table.html"), css=_asset("table.css"), js=_asset("table.js")
+    "worklist_table",
+    html=_asset("table.html"),
+    css=_asset("table.css"),
+    js=_asset("place.js") + _asset("table.js"),
 )
 
 

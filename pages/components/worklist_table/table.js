@@ -1,6 +1,6 @@
 // The rows of the worklist. Python sends them in words; what comes from people is only ever set as
 // text. The function below runs again with every refresh: it changes what is different and leaves
-// the reader's place, focus and selection alone.
+// the reader's place (place.js, which stands before this file), focus and selection alone.
 
 const tables = new WeakMap()
 // Toggling several rows in a row is one message.
@@ -29,7 +29,7 @@ class Table {
     this.selected = new Set()
     this.shown = null
     this.current = null
-    this.hovered = null
+    this.place = new Place(root, this.body, this.announcer)
     this.listen()
   }
 
@@ -41,8 +41,6 @@ class Table {
     this.body.addEventListener("click", (event) => this.clicked(event))
     this.body.addEventListener("keydown", (event) => this.pressed(event))
     this.body.addEventListener("focusin", (event) => this.makeCurrent(rowOf(event.target)))
-    this.body.addEventListener("pointerover", (event) => (this.hovered = rowOf(event.target)))
-    this.body.addEventListener("pointerleave", () => (this.hovered = null))
     this.all.addEventListener("change", () => {
       for (const id of this.rows.keys()) this.mark(id, this.all.checked)
       this.selectionChanged()
@@ -65,12 +63,21 @@ class Table {
     if (before?.selection.epoch !== data.selection.epoch) {
       this.selected = new Set(data.selection.ids)
     }
-    const turned = before !== null && before.list !== data.list
-    if (turned) this.showRows(data.rows)
-    else this.inPlace(() => this.showRows(data.rows))
+    if (before === null) {
+      this.showRows(data.rows)
+      this.comeBack(data.came_from)
+    } else if (before.list === data.list) {
+      const known = new Set(this.rows.values())
+      this.place.keep(() => this.showRows(data.rows))
+      this.place.tellOfNew([...this.rows.values()].filter((row) => !known.has(row)))
+    } else {
+      this.showRows(data.rows)
+      // Another page, order or filter: from its top, and said to who cannot see it.
+      this.makeCurrent(this.body.firstElementChild)
+      this.place.toTop()
+      this.announcer.textContent = data.caption
+    }
     this.showSelection()
-    if (turned) this.turned(data)
-    else if (before === null && data.came_from !== null) this.comeBack(data.came_from)
   }
 
   showOrder(sort) {
@@ -81,9 +88,9 @@ class Table {
   }
 
   showRows(rows) {
-    const focused = this.rowWithFocus()
-    const place = focused ? [...this.body.children].indexOf(focused) : -1
-    const inner = focused && this.root.activeElement !== focused ? this.root.activeElement : null
+    const focused = this.place.rowWithFocus()
+    const index = focused ? [...this.body.children].indexOf(focused) : 0
+    const inner = this.root.activeElement
     const kept = new Set(rows.map((row) => row.id))
     for (const [id, element] of this.rows) {
       if (!kept.has(id)) {
@@ -98,11 +105,12 @@ class Table {
       if (there !== element) move(this.body, element, there ?? null)
     })
     if (this.current && !this.current.isConnected) this.current = null
-    this.makeCurrent(this.current ?? this.body.children[Math.max(0, place)] ?? this.body.lastElementChild)
+    const next = this.body.children[index] ?? this.body.lastElementChild
+    this.makeCurrent(this.current ?? next)
     // Moving a row takes the focus from it, and a row that left took it along.
-    if (focused && !this.rowWithFocus()) {
-      const next = focused.isConnected ? (inner ?? focused) : this.current
-      next?.focus({ preventScroll: true })
+    if (focused && !this.place.rowWithFocus()) {
+      const focusable = focused.isConnected ? inner : this.current
+      focusable?.focus({ preventScroll: true })
     }
   }
 
@@ -144,50 +152,12 @@ class Table {
     element.querySelector(".reasons").replaceChildren(...row.reasons.map(reason))
   }
 
-  // ---- the reader's place
-
-  // Rows that come or go above the reader must not move what the reader looks at.
-  inPlace(change) {
-    const scroller = scrollerOf(this.root.host)
-    const anchor = this.anchor(scroller)
-    const before = anchor?.getBoundingClientRect().top
-    change()
-    if (anchor?.isConnected) scroller.scrollTop += anchor.getBoundingClientRect().top - before
-  }
-
-  anchor(scroller) {
-    const top = scroller.getBoundingClientRect().top
-    const seen = (row) => {
-      const box = row.getBoundingClientRect()
-      return box.bottom > top && box.top < window.innerHeight
-    }
-    for (const row of [this.rowWithFocus(), this.hovered]) {
-      if (row?.isConnected && seen(row)) return row
-    }
-    const isScrolled = this.element.getBoundingClientRect().top < top
-    return isScrolled ? [...this.body.children].find(seen) : undefined
-  }
-
   comeBack(id) {
     const row = this.rows.get(id)
     if (!row) return
     this.makeCurrent(row)
     row.focus({ preventScroll: true })
     row.scrollIntoView({ block: "center" })
-  }
-
-  // Another page, order or filter: from the top, and said to who cannot see it.
-  turned(data) {
-    if (this.body.firstElementChild) this.makeCurrent(this.body.firstElementChild)
-    const top = this.element.getBoundingClientRect().top
-    const scroller = scrollerOf(this.root.host)
-    const hidden = scroller.getBoundingClientRect().top - top
-    if (hidden > 0) this.root.host.scrollIntoView({ block: "start" })
-    this.announcer.textContent = data.caption
-  }
-
-  rowWithFocus() {
-    return rowOf(this.root.activeElement ?? null)
   }
 
   // One row at a time is in the tab order.
@@ -292,10 +262,6 @@ class Table {
   }
 }
 
-function rowOf(element) {
-  return element?.closest?.("tbody tr") ?? null
-}
-
 function write(place, text) {
   const wanted = text ?? ""
   if (place.textContent !== wanted) place.textContent = wanted
@@ -318,14 +284,6 @@ function reason({ text, points }) {
 function move(parent, element, before) {
   if (parent.moveBefore && element.isConnected) parent.moveBefore(element, before)
   else parent.insertBefore(element, before)
-}
-
-function scrollerOf(element) {
-  for (let one = element.parentElement; one; one = one.parentElement) {
-    const { overflowY } = getComputedStyle(one)
-    if (overflowY === "auto" || overflowY === "scroll") return one
-  }
-  return document.scrollingElement
 }
 
 function isForNewTab(event) {
