@@ -146,7 +146,8 @@ class Engine:
             heat_map=heat_maps[explained],
             heat_map_class=explained,
             ood_score=strangeness,
-            in_distribution=strangeness <= self.manifest.ood.threshold,
+            # A picture of one value has nothing to be strange by, and is no scan all the same.
+            in_distribution=prepared.contrast > 0 and strangeness <= self.manifest.ood.threshold,
             kind=prepared.kind,
             model_version=self.model_version,
             elapsed_ms=shared_ms + (time.perf_counter() - started) * 1000,

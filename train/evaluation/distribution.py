@@ -110,11 +110,13 @@ def _scans(samples: Sequence[Sample], root: Path, title: str) -> list[Scan]:
 def _seen(engine: Engine, scans: Sequence[Scan]) -> Seen:
     logits, features, served = [], [], []
     for start in range(0, len(scans), BATCH):
-        images = np.stack([prepare(scan).image for scan in scans[start : start + BATCH]])
-        output = engine.runtime.classify(images)
+        prepared = [prepare(scan) for scan in scans[start : start + BATCH]]
+        output = engine.runtime.classify(np.stack([one.image for one in prepared]))
         logits.append(output.logits)
         features.append(output.features)
-        served.append(engine.ood_scores(output))
+        # The engine takes a blank picture for a stranger whatever its score.
+        blank = np.array([one.contrast == 0 for one in prepared])
+        served.append(np.where(blank, np.inf, engine.ood_scores(output)))
     return Seen(*(np.concatenate(parts) for parts in (logits, features, served)))
 
 
