@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.services.words import DISCLAIMER
 from pages.components.installation import shared_installation
-from pages.components.reader import reader_gate
+from pages.components.reader import reader_gate, wanted_page
 from pages.components.upload_files import note_lost_files
 
 st.set_page_config(
@@ -13,16 +13,14 @@ st.set_page_config(
 # Top-level secrets become environment variables, where the settings look for them.
 st.secrets.load_if_toml_exists()
 
-page = st.navigation(
-    [
-        st.Page("pages/worklist.py", title="Worklist", icon=":material/list_alt:", default=True),
-        st.Page("pages/upload.py", title="Upload", icon=":material/upload:"),
-        st.Page("pages/case.py", title="Case", icon=":material/radiology:"),
-        st.Page("pages/analyse.py", title="Quick look", icon=":material/visibility:"),
-        st.Page("pages/model_card.py", title="Model", icon=":material/monitoring:"),
-    ],
-    position="top",
-)
+pages = [
+    st.Page("pages/worklist.py", title="Worklist", icon=":material/list_alt:", default=True),
+    st.Page("pages/upload.py", title="Upload", icon=":material/upload:"),
+    st.Page("pages/case.py", title="Case", icon=":material/radiology:"),
+    st.Page("pages/analyse.py", title="Quick look", icon=":material/visibility:"),
+    st.Page("pages/model_card.py", title="Model", icon=":material/monitoring:"),
+]
+page = st.navigation(pages, position="top")
 # Streamlit wraps the container in a box of its own, and that box is what has to stick.
 # It stays below the header however far the page is scrolled; what passes behind it is blurred.
 # Margins are narrow: readers want to see many cases, and large scans, at once.
@@ -40,4 +38,9 @@ with st.container(key="disclaimer"):
     )
 note_lost_files()
 reader_gate(shared_installation())
+if wanted := wanted_page():
+    name, query = wanted
+    for other in pages:
+        if other.url_path == name and other is not page:
+            st.switch_page(other, query_params=query)
 page.run()

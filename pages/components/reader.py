@@ -1,6 +1,7 @@
 """Who is reading: OpenID Connect where it is configured, else an account chosen in the sidebar."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from core.types import Reader
 from pages.components.text import escaped
 
 _SLOT = "reader"
+_WANTED = "wanted_page"
 _remembered = st.components.v2.component(
     "remembered_reader",
     js=(Path(__file__).parent / "remembered" / "remembered.js").read_text(encoding="utf-8"),
@@ -22,12 +24,21 @@ def signed_in_reader() -> Reader:
 
     Every page calls it. Until ``streamlit_app.py`` has run once in a server process, Streamlit
     takes each file of ``pages/`` for a page of its own: the first visitor of all would come in past
-    the gate and the disclaimer, and is sent to the front door.
+    the gate and the disclaimer. They are sent to the front door, and ``wanted_page`` says whereto
+    from there.
     """
     if _SLOT not in st.session_state:
+        name = urlsplit(st.context.url or "").path.rsplit("/", 1)[-1]
+        st.session_state[_WANTED] = (name, st.query_params.to_dict())
         st.switch_page("streamlit_app.py")
     reader: Reader = st.session_state[_SLOT]
     return reader
+
+
+def wanted_page() -> tuple[str, dict[str, str]] | None:
+    """The page, as its address names it, and the query of who was sent to the front door; once."""
+    wanted: tuple[str, dict[str, str]] | None = st.session_state.pop(_WANTED, None)
+    return wanted
 
 
 def reader_gate(installation: Installation) -> None:

@@ -43,10 +43,10 @@ def test_scans_are_uploaded_and_answered(server, browser, theme):
             else None
         ),
     )
-    # Straight to a page, and the server's first visit at that: nobody gets past the gate.
-    page.goto(f"{address}/analyse")
+    # Straight to a page, and the server's first visit at that: nobody gets past the gate, and
+    # whoever passes it is where they wanted to be.
+    page.goto(f"{address}/analyse?from=link")
     choose_reader(page, "Dr Adams")
-    page.get_by_role("link", name="Quick look").click()
     page.get_by_role("heading", name="Quick look").wait_for()
     assert page.get_by_text("not a medical device").is_visible()
     page.locator("[data-testid=stFileUploaderDropzone]").wait_for()
