@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from train.audit import COPY_FROM
 from train.config import RunConfig
 from train.experiments.command import commands as experiments
 from train.terminal import data_root, guarded
@@ -161,7 +162,7 @@ def audit(
     ] = None,
     copy_from: Annotated[
         float, typer.Option(min=0.5, max=1, help="Least similarity of a copy.")
-    ] = 0.94,
+    ] = COPY_FROM,
     workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
 ) -> None:
     """Find copies within and between sets of pictures, and what they do to the splits."""

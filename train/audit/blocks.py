@@ -107,7 +107,7 @@ def _html(block: Block) -> str:
         case Figure(file, caption):
             alt = html.escape(caption)
             return (
-                f'<figure><img src="{html.escape(file)}" alt="{alt}" loading="lazy">'
+                f'<figure><img src="{html.escape(file)}" alt="{alt}">'
                 f"<figcaption>{alt}</figcaption></figure>"
             )
         case Table(header, rows, numbers_from):

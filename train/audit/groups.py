@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -13,18 +13,20 @@ import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
 from tqdm import tqdm
 
+from train.audit import COPY_FROM
 from train.audit.fingerprints import Fingerprint
 from train.audit.pairs import Match, compare
 from train.audit.views import HEAD, PLAIN_VIEWS, WHOLE, WIDE_VIEWS, View, vectors
 
 log = logging.getLogger(__name__)
 
-# How these were measured: train/README.md, "Leakage audit".
-COPY_FROM = 0.94
-NEAR_FROM = 0.80
-_CANDIDATE_FROM = 0.55
+NEAR_FROM = 0.80  # worth a look, whatever it is
+# Least correlation of the small vectors of a pair that is looked at: among all pictures, and among
+# the few that speak for groups.
+_NEAR_ENOUGH, _FAR_ENOUGH = 0.65, 0.55
 _NEIGHBOURS = 6  # for each picture and view
 _CANDIDATES = 12  # for each picture
+_AS_LARGE = 0.85  # share of the largest area of a head that counts as equally large
 # A large group may hold pictures too different from each other to be found through one of them.
 _LARGE, _SPOKESMEN = 8, 4
 
@@ -74,15 +76,25 @@ def find_copies(
     """
     search = _Search(fingerprints, copy_from, workers)
     search.join_identical()
-    search.round(list(range(len(fingerprints))), PLAIN_VIEWS)
-    while search.round(search.spokesmen(), WIDE_VIEWS):
-        pass
+    everything = list(range(len(fingerprints)))
+    search.round(everything, everything, PLAIN_VIEWS, _NEAR_ENOUGH)
+    changed = everything
+    while changed:
+        speaking, new = search.spokesmen(), {search.sets[i] for i in changed}
+        asked = [i for i in speaking if search.sets[i] in new]
+        changed = search.round(asked, speaking, WIDE_VIEWS, _FAR_ENOUGH)
     return search.result()
 
 
 def representative(group: Sequence[int], fingerprints: Sequence[Fingerprint]) -> int:
-    """The picture of a group that shows the head with the most pixels; the first of several."""
-    return max(group, key=lambda i: (fingerprints[i].pixels, -i))
+    """The picture that speaks for a group: of those with the largest head, the usual sharpness.
+
+    Noise around a sharpened head makes it seem a little larger; it is not the original for that.
+    """
+    largest = max(fingerprints[i].pixels for i in group)
+    large = [i for i in group if fingerprints[i].pixels >= _AS_LARGE * largest]
+    usual = float(np.median([fingerprints[i].sharpness for i in large]))
+    return min(large, key=lambda i: (abs(fingerprints[i].sharpness - usual), i))
 
 
 @dataclass(frozen=True)
@@ -128,10 +140,23 @@ class _Search:
                 chosen.update(by_sharpness[step] for step in steps)
         return sorted(chosen)
 
-    def round(self, positions: list[int], views: Sequence[View]) -> int:
-        """Look at the nearest of each picture, the nearest first; the number of pairs joined."""
-        pending = self._candidates(positions, views)
-        joined, looked_at = 0, 0
+    def round(
+        self, asked: list[int], among: list[int], views: Sequence[View], least: float
+    ) -> list[int]:
+        """Look at the nearest of some pictures among others, the nearest first.
+
+        Args:
+            asked: the pictures that are seen in all views.
+            among: the pictures that they are compared with.
+            views: the views.
+            least: how near a pair must be to be looked at.
+
+        Returns:
+            The pictures that were joined to others.
+        """
+        pending = self._candidates(self._nearest(asked, among, views, least))
+        joined: list[int] = []
+        looked_at = 0
         with (
             ThreadPoolExecutor(self.workers) as pool,
             tqdm(total=len(pending), desc="comparing pairs", unit="pair") as bar,
@@ -139,13 +164,14 @@ class _Search:
             while pending:
                 now, later = self._forest(pending)
                 for candidate, match in zip(now, pool.map(self._compare, now), strict=True):
-                    joined += self._judge(candidate, match)
+                    if self._judge(candidate, match):
+                        joined.append(candidate.viewed)
                 looked_at += len(now)
                 bar.update(len(pending) - len(later))
                 pending = later
         log.info(
-            "%d pictures, %d views: %d pairs compared, %d joined",
-            len(positions), len(views), looked_at, joined,
+            "%d pictures in %d views among %d: %d pairs compared, %d joined",
+            len(asked), len(views), len(among), looked_at, len(joined),
         )  # fmt: skip
         return joined
 
@@ -158,10 +184,10 @@ class _Search:
                 near.setdefault((ends[0], ends[1]), edge)
         return Copies(groups, self.edges, list(near.values()))
 
-    def _candidates(self, positions: list[int], views: Sequence[View]) -> list[_Candidate]:
-        """The nearest pairs under any of the views, the nearest first."""
+    def _candidates(self, pairs: Iterable[_Candidate]) -> list[_Candidate]:
+        """Each pair once in its best view, the nearest first, and not too many of a picture."""
         best: dict[tuple[int, int], _Candidate] = {}
-        for found in self._nearest(positions, views):
+        for found in pairs:
             pair = (min(found.fixed, found.viewed), max(found.fixed, found.viewed))
             if pair not in best or best[pair].nearness < found.nearness:
                 best[pair] = found
@@ -175,18 +201,21 @@ class _Search:
                 kept.append(candidate)
         return kept
 
-    def _nearest(self, positions: list[int], views: Sequence[View]) -> Iterator[_Candidate]:
-        items = [self.fingerprints[i] for i in positions]
-        bases = {view: vectors(items, view) for view in (HEAD, WHOLE)}
-        count = min(_NEIGHBOURS + 1, len(items))
+    def _nearest(
+        self, asked: list[int], among: list[int], views: Sequence[View], least: float
+    ) -> Iterator[_Candidate]:
+        viewed_items = [self.fingerprints[i] for i in asked]
+        fixed_items = [self.fingerprints[i] for i in among]
+        bases = {view: vectors(fixed_items, view) for view in (HEAD, WHOLE)}
+        count = min(_NEIGHBOURS + 1, len(among))
         for view in tqdm(views, desc="nearest pictures", unit="view"):
             plain = WHOLE if view.whole else HEAD
             # Inner products over all pairs, in blocks: exact, and fast enough for 10^5 pictures.
             near, index = faiss.knn(
-                vectors(items, view), bases[plain], count, metric=faiss.METRIC_INNER_PRODUCT
+                vectors(viewed_items, view), bases[plain], count, metric=faiss.METRIC_INNER_PRODUCT
             )
-            for row, column in np.argwhere(near >= _CANDIDATE_FROM).tolist():
-                viewed, fixed = positions[row], positions[int(index[row, column])]
+            for row, column in np.argwhere(near >= least).tolist():
+                viewed, fixed = asked[row], among[int(index[row, column])]
                 if self.sets[viewed] != self.sets[fixed]:
                     yield _Candidate(float(near[row, column]), fixed, viewed, view, plain)
 

@@ -173,7 +173,7 @@ def _listed_blocks(audit: Audit) -> list[Block]:
         *_overlap_table(rows, "The splits that the list gives, over all sets.", ""),
         Text(f"{len(torn)} groups of copies stand in more than one of the list's splits."),
     ]
-    return [*blocks, Table(("group", "pictures"), listing, 2)] if torn else blocks
+    return [*blocks, *_cut_table(("group", "pictures"), listing, len(torn))]
 
 
 def _sets_blocks(audit: Audit) -> list[Block]:
@@ -202,7 +202,7 @@ def _contradiction_blocks(audit: Audit) -> list[Block]:
             tuple((*row[:3], str(row[3])) for row in leaks.disputed(audit.members)),
             3,
         ),
-        Table(("group", "labels"), detail, 2),
+        *_cut_table(("group", "labels"), detail, len(found)),
     ]
 
 
@@ -213,7 +213,7 @@ def _damaged_blocks(audit: Audit) -> list[Block]:
     return [
         Heading("Files that cannot be read"),
         Text(f"{len(audit.damaged)} files, all in damaged.csv."),
-        Table(("file", "reason"), rows, 2),
+        *_cut_table(("file", "reason"), rows, len(audit.damaged)),
     ]
 
 
@@ -235,6 +235,16 @@ def _agreement_blocks(audit: Audit) -> list[Block]:
             ),
         ),
     ]  # fmt: skip
+
+
+def _cut_table(
+    header: tuple[str, ...], rows: tuple[tuple[str, ...], ...], count: int
+) -> list[Block]:
+    """A table of text that may hold the first of many rows only, and says so."""
+    if not rows:
+        return []
+    table = Table(header, rows, len(header))
+    return [table] if len(rows) == count else [Text(f"The first {len(rows)} of {count}:"), table]
 
 
 def _examples(out: Path, name: str, title: str, examples: Sequence[Example]) -> list[Block]:

@@ -12,8 +12,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from core.errors import DataError, InputError
+from train.audit import COPY_FROM
 from train.audit.fingerprints import Fingerprint, fingerprint
-from train.audit.groups import COPY_FROM, Copies, find_copies
+from train.audit.groups import Copies, find_copies
 from train.audit.leaks import Member
 from train.audit.pictures import Picture, find_pictures, with_lists
 from train.audit.relations import Relation, relations
