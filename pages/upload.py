@@ -13,17 +13,14 @@ st.title("Upload scans")
 installation = shared_installation()
 reader = signed_in_reader()
 
-under_way = sending()
 number = upload_number()
-details = study_details(number, disabled=under_way is not None)
-most = installation.settings.upload.files
-files = chosen_files(number, most, disabled=under_way is not None)
-look_at = None
+details = study_details(number)
+files = chosen_files(number, most=installation.settings.upload.files)
+send_button(installation, reader, files, details)
+under_way = sending()
 if under_way:
     show_sending(under_way)
-else:
-    send_button(installation, reader, files, details)
-    look_at = show_receipt()
+look_at = None if under_way else show_receipt()
 
 with st.container(horizontal=True, vertical_alignment="center"):
     st.subheader("Your uploads", anchor=False, width="content")

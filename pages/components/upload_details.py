@@ -13,18 +13,16 @@ from core.types import RequestedPriority, StudyDetails
 _EARLIEST = date(1977, 1, 1)
 
 
-def study_details(number: int, disabled: bool) -> StudyDetails | None:
+def study_details(number: int) -> StudyDetails | None:
     """The details as they are kept; None, with a message, where they cannot be used.
 
     Args:
         number: of the upload this page is at; the next one begins with empty fields, so that no
             scan is filed under the patient before.
-        disabled: whether the fields can be changed.
     """
 
     def common(name: str) -> dict[str, object]:
-        key = f"upload-{name}-{number}"
-        return {"key": key, "disabled": disabled, "persist_state": "session"}
+        return {"key": f"upload-{name}-{number}", "persist_state": "session"}
 
     with st.container(horizontal=True, key="upload-details"):
         reference = st.text_input(

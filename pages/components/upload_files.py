@@ -6,10 +6,9 @@ not have; Streamlit leaves those out without a word.
 """
 
 import ctypes
+import gc
 import secrets
 import sys
-import threading
-from collections.abc import Callable
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -20,7 +19,6 @@ from pages.components.text import escaped
 
 _KEY, _LOST, _NUMBER = "upload-files", "lost-files", "upload-number"
 _NAMES_SHOWN = 10
-_SECONDS_TO_RUN_AGAIN = 5
 
 
 def note_lost_files() -> None:
@@ -41,13 +39,12 @@ def note_lost_files() -> None:
     ]
 
 
-def chosen_files(number: int, most: int, disabled: bool) -> list[UploadedFile]:
+def chosen_files(number: int, most: int) -> list[UploadedFile]:
     """The files to send; empty, with a message, where they are too many.
 
     Args:
         number: of the upload this page is at; the next one begins with an empty uploader.
         most: files that can be sent at once.
-        disabled: whether they can be changed.
     """
     key = f"{_KEY}-{number}"
     if key not in st.session_state:
@@ -58,11 +55,8 @@ def chosen_files(number: int, most: int, disabled: bool) -> list[UploadedFile]:
         f"Scans: JPEG, PNG, TIFF, BMP or WebP, or ZIP archives of them; up to {most} files at once",
         accept_multiple_files=True,
         key=key,
-        disabled=disabled,
         help="For more files, or a whole folder, put them into one ZIP archive.",
     )
-    if disabled:
-        return []
     _say_what_is_lost()
     if len(files) > most:
         st.error(
@@ -87,26 +81,9 @@ def upload_number() -> int:
     return number
 
 
-def release(files: list[UploadedFile]) -> Callable[[], None]:
-    """What gives the files' memory back; it may be called from any thread."""
-    memory = _memory()
-    ids = [file.file_id for file in files]
-
-    def forget() -> None:
-        if memory:
-            manager, session_id = memory
-            for file_id in ids:
-                manager.remove_file(session_id, file_id)
-            # By then the page has run again, and nothing holds the files any more.
-            later = threading.Timer(_SECONDS_TO_RUN_AGAIN, _return_memory)
-            later.daemon = True
-            later.start()
-
-    return forget
-
-
-def _return_memory() -> None:
+def return_memory() -> None:
     """Have the C library give to the system what was freed; by itself it keeps small pieces."""
+    gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
         if trim:
@@ -115,17 +92,9 @@ def _return_memory() -> None:
 
 def _forget_orphans() -> None:
     """Free what uploaders hold that are no more: this one has just appeared and has nothing yet."""
-    if memory := _memory():
-        manager, session_id = memory
-        manager.remove_session_files(session_id)
-
-
-def _memory() -> tuple[MemoryUploadedFileManager, str] | None:
-    """Where Streamlit keeps uploaded files, and under which session."""
     context = get_script_run_ctx()
     if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-        return context.uploaded_file_mgr, context.session_id
-    return None
+        context.uploaded_file_mgr.remove_session_files(context.session_id)
 
 
 def _say_what_is_lost() -> None:

@@ -1,5 +1,7 @@
 """The way of chosen files into the store: in a thread, so that the reader may go elsewhere."""
 
+from __future__ import annotations
+
 import logging
 import threading
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from core.types import BatchItem, BatchProgress, Reader, StudyDetails
 from pages.components.batch_list import counts
 from pages.components.text import escaped
 from pages.components.times import day
-from pages.components.upload_files import next_upload, release
+from pages.components.upload_files import next_upload, return_memory
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +26,10 @@ _AT_ONCE_SECONDS = 0.7
 
 
 class Sending:
-    """Files on their way into the store. It goes on whatever becomes of the page."""
+    """Files on their way into the store. It goes on whatever becomes of the page.
+
+    It holds the files until they are stored, and where that fails, until they are sent again.
+    """
 
     def __init__(
         self,
@@ -40,12 +45,16 @@ class Sending:
         self.problem: str | None = None
         self._work = (installation, reader, details)
         self._files = files
-        self._release = release(files)
         # Not a daemon: a program that is stopped stores first what it has accepted.
         self._thread = threading.Thread(target=self._run, name="upload")
 
     def start(self) -> None:
         self._thread.start()
+
+    def again(self) -> Sending:
+        """The same once more, not started yet."""
+        installation, reader, details = self._work
+        return Sending(installation, reader, self._files, details)
 
     def finished(self, wait: float = 0) -> bool:
         """Whether everything is stored, after at most ``wait`` seconds."""
@@ -56,14 +65,13 @@ class Sending:
         installation, reader, details = self._work
         try:
             self.result = submit(installation, reader, self._uploads(), details, self._count)
-            self._release()
+            self._files = []
+            return_memory()
         except NeuroTriageError as error:
             self.problem = str(error)
         except Exception:
             log.exception("An upload was not stored to its end")
             self.problem = "A fault in the program stopped it."
-        finally:
-            self._files = []
 
     def _uploads(self) -> Iterator[Upload]:
         for file in self._files:
@@ -81,8 +89,6 @@ def sending() -> Sending | None:
         return current
     del st.session_state[_SLOT]
     st.session_state[_RECEIPT] = current
-    if current.result is not None:
-        next_upload()
     return None
 
 
@@ -92,21 +98,30 @@ def send_button(
     files: list[UploadedFile],
     details: StudyDetails | None,
 ) -> None:
-    """Send what was chosen, with what the fields say at this moment."""
+    """Send what was chosen, with what the fields say at this moment; begin the next upload."""
     count = "1 file" if len(files) == 1 else f"{len(files)} files"
-    ready = bool(files) and details is not None
+    busy = sending() is not None
+    ready = bool(files) and details is not None and not busy
     with st.container(horizontal=True, vertical_alignment="center"):
         sent = st.button(f"Send {count}" if files else "Send", type="primary", disabled=not ready)
-        st.caption(_meaning(files, details))
+        st.caption(_meaning(files, details, busy))
     if sent:
-        current = Sending(installation, reader, files, details)
-        st.session_state[_SLOT] = current
-        current.start()
-        current.finished(wait=_AT_ONCE_SECONDS)
+        new = _started(Sending(installation, reader, files, details))
+        # Not before: Streamlit may end this run at any such line, and the files would be lost.
+        next_upload()
+        new.finished(wait=_AT_ONCE_SECONDS)
         st.rerun()
 
 
-def _meaning(files: list[UploadedFile], details: StudyDetails | None) -> str:
+def _started(new: Sending) -> Sending:
+    st.session_state[_SLOT] = new
+    new.start()
+    return new
+
+
+def _meaning(files: list[UploadedFile], details: StudyDetails | None, busy: bool) -> str:
+    if files and busy:
+        return "The upload before this one is still being stored."
     if not files or details is None:
         return "Files are received once they are sent and stored."
     if details.patient_reference is None:
@@ -125,7 +140,7 @@ def show_sending(current: Sending) -> None:
     st.progress(
         current.handed / current.total,
         text=f"Storing file {current.handed} of {current.total}, {current.dealt_with} {pictures} "
-        "so far. You may go to another page: storing goes on.",
+        "so far. You may prepare the next upload or go to another page: storing goes on.",
     )
 
 
@@ -140,10 +155,13 @@ def show_receipt() -> int | None:
     if sent.result is None:
         st.error(
             f"**The upload was not stored to its end.** {sent.problem}\n\nIts first "
-            f"{sent.dealt_with} files are stored or refused. Please send the rest again, or "
-            "everything: what was stored is recognised and not scored twice.",
+            f"{sent.dealt_with} pictures are stored or refused. Please send it again: what was "
+            "stored is recognised and not scored twice.",
             icon=":material/error:",
         )
+        if st.button("Send it again", icon=":material/refresh:"):
+            _started(sent.again())
+            st.rerun()
         return None
     result = sent.result
     stored = result.received + result.linked

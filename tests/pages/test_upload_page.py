@@ -15,8 +15,9 @@ from core.services.ranking import rerank
 from core.services.readers import add_reader
 from core.services.scoring import score_waiting
 from core.services.submit import batch_items, recent_batches, submit
+from core.services.worklist import worklist_page
 from core.store import batches, scoring
-from core.types import RequestedPriority
+from core.types import RequestedPriority, WorklistQuery
 from pages.components import upload_sending
 from tests.fakes import FakeEngine, scan_png
 
@@ -81,6 +82,10 @@ def begin_sending(app, *files):
 
 def send(app, *files):
     begin_sending(app, *files)
+    return arrived(app)
+
+
+def arrived(app):
     if "sending" in app.session_state:
         # The browser asks again every second; here somebody has to.
         assert app.session_state["sending"].finished(wait=60)
@@ -181,14 +186,28 @@ def test_files_that_were_lost_with_the_server_are_named_and_asked_for_again(read
     assert "lost" not in texts(app)
 
 
-def test_an_upload_that_breaks_off_says_so_and_keeps_the_files(app, monkeypatch):
+def test_an_upload_that_breaks_off_says_so_and_can_be_sent_again(
+    app, own_installation, monkeypatch
+):
     def broken(*_):
         raise StoreError("The database cannot be reached.")
 
-    monkeypatch.setattr(upload_sending, "submit", broken)
-    send(app, ("a.png", scan_png()))
+    field(app, "Patient reference").set_value("P-17")
+    with monkeypatch.context() as patched:
+        patched.setattr(upload_sending, "submit", broken)
+        send(app, ("a.png", scan_png()), ("b.png", scan_png(60)))
     assert "The database cannot be reached." in app.error[0].value
-    assert not button(app, "Send 1 file").disabled
+    shown(button(app, "Send it again").click().run())
+    arrived(app)
+    assert not app.error
+    assert "2 files: 2 received" in texts(app)
+    assert references(own_installation) == ["P-17"]
+
+
+def references(installation):
+    """The patient references of all cases."""
+    page = worklist_page(installation, WorklistQuery())
+    return [case.patient_reference for case in page.rows]
 
 
 def test_storing_goes_on_while_the_reader_is_elsewhere(app, own_installation, reader, monkeypatch):
@@ -200,11 +219,14 @@ def test_storing_goes_on_while_the_reader_is_elsewhere(app, own_installation, re
 
     monkeypatch.setattr(upload_sending, "submit", slow)
     monkeypatch.setattr(upload_sending, "_AT_ONCE_SECONDS", 0)
+    field(app, "Patient reference").set_value("P-17")
     begin_sending(app, ("a.png", scan_png()))
-    assert "You may go to another page" in bar(app)
-    assert app.file_uploader[0].proto.disabled
-    assert field(app, "Patient reference").disabled
-    assert not [one for one in app.button if one.label.startswith("Send")]
+    assert "storing goes on" in bar(app)
+    # Meanwhile the next upload can be prepared, and is another patient's.
+    assert field(app, "Patient reference").value == ""
+    choose(app, ("b.png", scan_png(60)))
+    assert button(app, "Send 1 file").disabled
+    assert "still being stored" in texts(app)
     under_way = app.session_state["sending"]
     shown(app.switch_page("pages/analyse.py").run())
     go_on.set()
@@ -212,7 +234,7 @@ def test_storing_goes_on_while_the_reader_is_elsewhere(app, own_installation, re
     shown(app.switch_page(PAGE).run())
     assert "1 file: 1 received" in texts(app)
     assert recent_batches(own_installation, reader)[0].received == 1
-    assert not field(app, "Patient reference").disabled
+    assert references(own_installation) == ["P-17"]
 
 
 def test_failed_scans_can_be_tried_again(app, own_installation):
