@@ -176,10 +176,12 @@ def test_window_and_level_act_on_the_values_of_a_16_bit_scan(open_case, new_case
     assert abs(width_then - width) <= 1
     assert level_then > level + 300
     drag(page, -100, 0)
+    page.evaluate(TWO_FRAMES)
     assert int(re.findall(r"\d+", corner.inner_text())[0]) < width - 300
     shows(page, "select[data-name=preset]").select_option("Whole range")
     assert look(page)["mean"] != darker["mean"]
     shows(page, "input[data-name=level]").fill("500")
+    page.evaluate(TWO_FRAMES)
     assert "L 500" in corner.inner_text()
     shows(page, "button[data-act=reset]").click()
     again = look(page)
