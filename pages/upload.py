@@ -6,9 +6,11 @@ from pages.components.batch_list import show_batches
 from pages.components.installation import shared_installation
 from pages.components.reader import signed_in_reader
 from pages.components.upload_details import study_details
-from pages.components.upload_files import chosen_files, upload_number
+from pages.components.upload_files import chosen_files, note_lost_files, upload_number
 from pages.components.upload_sending import send_button, sending, show_receipt, show_sending
 
+# Here too: a new server may run this page before anything else, see ``signed_in_reader``.
+note_lost_files()
 st.title("Upload scans")
 installation = shared_installation()
 reader = signed_in_reader()
