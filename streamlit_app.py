@@ -3,15 +3,15 @@
 import streamlit as st
 
 from core.services.words import DISCLAIMER
-from pages.components.installation import shared_installation
+from pages.components.installation import read_secrets, shared_installation
 from pages.components.reader import reader_gate, wanted_page
 from pages.components.upload_files import note_lost_files
+from pages.components.visit import show_visit
 
 st.set_page_config(
     page_title="NeuroTriage", page_icon="🧠", layout="wide", initial_sidebar_state="collapsed"
 )
-# Top-level secrets become environment variables, where the settings look for them.
-st.secrets.load_if_toml_exists()
+read_secrets()
 
 pages = [
     st.Page("pages/worklist.py", title="Worklist", icon=":material/list_alt:", default=True),
@@ -29,6 +29,11 @@ st.html(
     ".stMainBlockContainer {padding: 4rem clamp(1rem, 3vw, 3rem) 3rem}"
     ":has(> .st-key-disclaimer) {position: sticky; top: 3.75rem; z-index: 90;"
     " backdrop-filter: blur(16px); border-radius: 0.5rem}"
+    # The theme's faded text has a contrast of 4.2 to 1 on white; small print needs 4.5.
+    "[data-testid=stCaptionContainer][data-testid] {color: inherit; opacity: 0.78}"
+    # A chosen pill is told by its frame and ground; in the primary colour its text has 3.9 to 1.
+    "[data-testid=stApp] button[data-rac][data-variant=segmented_control][data-selected=true],"
+    "[data-testid=stApp] button[data-rac][data-variant=pills][data-selected=true] {color: inherit}"
     ".st-key-disclaimer [data-testid=stAlertContainer] {padding: 0.3rem 0.75rem}"
     "</style>"
 )
@@ -37,7 +42,9 @@ with st.container(key="disclaimer"):
         f"**{DISCLAIMER}** Do not use it to diagnose or treat anyone.", icon=":material/info:"
     )
 note_lost_files()
-reader_gate(shared_installation())
+installation = shared_installation()
+show_visit()
+reader_gate(installation)
 if wanted := wanted_page():
     name, query = wanted
     for other in pages:

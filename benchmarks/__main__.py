@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.compare import compare
+from benchmarks.demonstration import measure, report
 from benchmarks.machine import BUSY_SHARE, busy_share
 from benchmarks.scans import benchmark_scans
 from benchmarks.startup import startup
@@ -17,6 +18,9 @@ from core.config import settings
 
 def main(
     runtime: Annotated[str, typer.Option(help="openvino or torch.")] = "openvino",
+    demonstration: Annotated[
+        bool, typer.Option(help="Visit the demonstration in a browser too.")
+    ] = True,
 ) -> None:
     """Measure speed, start-up and memory, and check that both ways give the same answers."""
     busy = busy_share()
@@ -47,9 +51,21 @@ def main(
         f"mask Dice at least {result.worst_dice:.4f}, "
         f"heat map correlation at least {result.worst_heat_map:.4f}"
     )
+    if demonstration:
+        _demonstration()
     if not result.same_answers:
         typer.echo("The two ways do not give the same answers.", err=True)
         sys.exit(1)
+
+
+def _demonstration() -> None:
+    """Visit the demonstration, where the parts for that are installed."""
+    from tests.pages.serving import CHROMIUM
+
+    if not CHROMIUM.exists():
+        typer.echo(f"demonstration  not measured: {CHROMIUM} is absent (apt install chromium)")
+        return
+    typer.echo(report(measure()))
 
 
 if __name__ == "__main__":

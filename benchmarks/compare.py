@@ -67,12 +67,14 @@ def compare(
         for scan in scans:
             plain_times.append(_seconds(lambda scan=scan: plain.analyse(scan)))
         for scan in scans:
-            engine_times.append(_seconds(lambda scan=scan: engine.analyse([scan])))
+            engine_times.append(_seconds(lambda scan=scan: engine.analyse([scan])[0].heat_map))
     throughput = {}
     for size in batch_sizes:
         batches = [scans[i : i + size] for i in range(0, len(scans), size)]
         engine.analyse(batches[0])  # a new batch size may be prepared once
-        throughput[size] = len(scans) / _seconds(lambda b=batches: [engine.analyse(x) for x in b])
+        throughput[size] = len(scans) / _seconds(
+            lambda b=batches: [one.heat_map for x in b for one in engine.analyse(x)]
+        )
     return Comparison(
         statistics.median(plain_times) * 1000,
         statistics.median(engine_times) * 1000,

@@ -175,6 +175,7 @@ def fill(database: Database, size: int) -> None:
 _IMAGE: dict[str, Any] = {
     "id": StudyRow.id,
     "content_key": cast(StudyRow.id, String),
+    "frame": literal(0),
     "source_format": literal("PNG"),
     "height": literal(256),
     "width": literal(256),

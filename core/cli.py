@@ -21,11 +21,10 @@ from core.errors import StoreError, WeightsError
 from core.services.analyse import (
     SUPPORTED_SUFFIXES,
     Outcome,
-    Source,
     Success,
-    analyse_all,
     load_engine,
 )
+from core.services.analyse_files import AnalysedSlice, FileAnalysis, VolumeSummary, is_dicom_file
 from core.services.pictures import heat_map_png, mask_png
 from core.services.rle import encode_rle
 
@@ -42,7 +41,10 @@ def main() -> None:
 @app.command()
 def analyse(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Picture files, or folders of them.")
+        list[Path],
+        typer.Argument(
+            metavar="INPUT...", help="Pictures, DICOM and NIfTI files, or folders of them."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="File for the results, replaced if it exists; else stdout.")
@@ -51,10 +53,11 @@ def analyse(
         Path | None, typer.Option(help="Folder for the masks and Grad-CAM heat maps (PNG).")
     ] = None,
 ) -> None:
-    """Analyse scans: one line of JSON per picture, in input order.
+    """Analyse scans: one line of JSON per picture or slice, in input order.
 
-    Folders are searched with their subfolders, in sorted order, for JPEG, PNG, TIFF, BMP and WebP
-    files; a file that is named is tried whatever its name. Exit status: 0 all analysed, 1 an input
+    Folders are searched with their subfolders, in sorted order, for JPEG, PNG, TIFF, BMP, WebP,
+    DICOM and NIfTI files; a file that is named is tried whatever its name. After all others comes
+    one line for each volume of several slices. Exit status: 0 all analysed, 1 an input
     failed (its line says why), 2 wrong usage, 3 no usable weights.
     """
     paths, anything = _expand(inputs, save_dir)
@@ -73,12 +76,16 @@ def analyse(
             stream = stack.enter_context(out.open("wb", buffering=0)) if out else _stdout()
         except OSError as error:
             _leave(f"Cannot write to {error.filename}: {error.strerror}.", EXIT_USAGE)
-        outcomes = analyse_all(engine, (Source(_shown(path), path) for path in paths))
-        bar = tqdm(outcomes, total=len(paths), unit="scan", disable=not sys.stderr.isatty())
-        for number, outcome in enumerate(stack.enter_context(bar), start=1):
-            files = _save(outcome, save_dir, number) if save_dir else (None, None)
-            _write_line(stream, _record(outcome, *files))
+        analysis = FileAnalysis(engine, ((_shown(path), path) for path in paths))
+        hidden = not sys.stderr.isatty()
+        bar = stack.enter_context(tqdm(analysis.outcomes(), unit="scan", disable=hidden))
+        for number, (outcome, one) in enumerate(bar, start=1):
+            bar.total = analysis.expected
+            files = _save(outcome, save_dir, number, one) if save_dir else (None, None)
+            _write_line(stream, _record(outcome, *files) | _slice_record(one))
             failed = failed or not isinstance(outcome, Success)
+        for summary in analysis.summaries():
+            _write_line(stream, _volume_record(summary))
     raise typer.Exit(EXIT_FAILED_INPUT if failed else 0)
 
 
@@ -102,6 +109,33 @@ def worker(
     except StoreError as error:
         _leave(str(error), EXIT_NO_STORE)
     raise typer.Exit(0 if stopped else EXIT_NO_WEIGHTS)
+
+
+@app.command()
+def dicom_node(
+    retry: Annotated[
+        bool, typer.Option(help="Send results again that were given up earlier.")
+    ] = False,
+) -> None:
+    """Receive scans by DICOM, and send results to an archive, until Ctrl-C or SIGTERM.
+
+    Set up by NEUROTRIAGE_NODE__..., which the README lists. Scores nothing: the application does,
+    or `worker`. What is in hand when it is stopped is finished first; it may also be killed, and
+    senders send again what was not acknowledged. Exit status: 0 stopped, 2 wrong settings, 4 no
+    usable storage.
+    """
+    try:
+        from core.node.run import NodeError, run_node
+    except ModuleNotFoundError as error:
+        _leave(f"{error.name} is not installed: install requirements-server.txt.", EXIT_USAGE)
+    from core.config import settings
+
+    try:
+        run_node(settings(), retry=retry)
+    except NodeError as error:
+        _leave(str(error), EXIT_USAGE)
+    except StoreError as error:
+        _leave(str(error), EXIT_NO_STORE)
 
 
 def _expand(inputs: list[Path], save_dir: Path | None) -> tuple[list[Path], bool]:
@@ -132,9 +166,19 @@ def _pictures_in(folder: Path, save_dir: Path | None) -> list[Path]:
                 here / name
                 for name in files
                 # macOS leaves "._scan.png" beside "scan.png" on foreign drives: no picture.
-                if not name.startswith(".") and Path(name).suffix.lower() in SUPPORTED_SUFFIXES
+                if not name.startswith(".") and _is_scan(here / name)
             )
     return sorted(found)
+
+
+def _is_scan(path: Path) -> bool:
+    """Whether a file in a folder is one to try: by its suffix, which DICOM files need not have."""
+    if path.suffix.lower() == ".gz":
+        return path.name.lower().endswith(".nii.gz")
+    if path.suffix.lower() in SUPPORTED_SUFFIXES:
+        return True
+    # A DICOMDIR lists the others, which are found by themselves.
+    return path.name.upper() != "DICOMDIR" and is_dicom_file(path)
 
 
 def _shown(path: Path) -> str:
@@ -142,11 +186,18 @@ def _shown(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _save(outcome: Outcome, save_dir: Path, number: int) -> tuple[Path | None, Path | None]:
-    """Save mask and heat map; the number keeps files of equal names in different folders apart."""
+def _save(
+    outcome: Outcome, save_dir: Path, number: int, one: AnalysedSlice | None
+) -> tuple[Path | None, Path | None]:
+    """Save mask and heat map; the number keeps files of equal names in different folders apart.
+
+    The names of DICOM and NIfTI files often say who the patient is: they are not repeated.
+    """
     if not isinstance(outcome, Success):
         return None, None
     stem = re.sub(r"[^A-Za-z0-9.-]+", "_", Path(outcome.name).stem)[:60]
+    if one is not None:
+        stem = f"volume{one.volume}"
     mask_file = save_dir / f"{number:05d}_{stem}_mask.png"
     gradcam_file = save_dir / f"{number:05d}_{stem}_gradcam.png"
     try:
@@ -177,6 +228,46 @@ def _record(outcome: Outcome, mask_file: Path | None, gradcam_file: Path | None)
         "gradcam_file": gradcam_file and _shown(gradcam_file),
         "model_version": found and found.model_version,
         "elapsed_ms": found and round(found.elapsed_ms, 3),
+    }
+
+
+def _slice_record(one: AnalysedSlice | None) -> dict[str, Any]:
+    """What the line of a slice says beyond that of a picture."""
+    if one is None:
+        return {}
+    place = one.place
+    return {
+        "frame": one.frame,
+        "volume": one.volume,
+        "position_mm": place and round(place.position_mm, 4),
+        "spacing_mm": place and [round(mm, 6) for mm in place.spacing_mm],
+    }
+
+
+def _volume_record(one: VolumeSummary) -> dict[str, Any]:
+    """The fields of the line that sums up a volume."""
+    found, measures = one.finding, one.measures
+    volume_mm3 = measures and measures.volume_mm3
+    across = measures and measures.diameter_mm
+    return {
+        "volume": one.volume,
+        "status": "volume",
+        "series": one.name,
+        "notices": list(one.notices),
+        "slices": one.slices,
+        "analysed": one.analysed,
+        "unlike_training": one.unlike_training,
+        "leading_input": one.leading and one.leading[0],
+        "leading_frame": one.leading and one.leading[1],
+        "probabilities": found and {str(c): round(p, 6) for c, p in found.probabilities.items()},
+        "predicted": found and str(found.predicted),
+        "tumour_probability": found and round(found.tumour_probability, 6),
+        "suspected": found and bool(found.suspected),
+        "in_distribution": found and bool(found.in_distribution),
+        "masked_slices": measures.masked_slices if measures else 0,
+        "mask_volume_cm3": None if volume_mm3 is None else round(volume_mm3 / 1000, 4),
+        "longest_diameter_mm": None if across is None else round(across, 2),
+        "model_version": found and found.model_version,
     }
 
 

@@ -13,6 +13,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.node_settings import NodeSettings
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -110,9 +112,91 @@ class UploadLimits(BaseModel):
     member_bytes: int = Field(
         default=200_000_000, ge=1, description="Unpacked size of one file in an archive in bytes."
     )
+    frames: int = Field(
+        default=2000, ge=1, description="Slices in one file, of a volume or a DICOM object."
+    )
+    picture_megapixels: float = Field(
+        default=100, gt=0, le=100, description="Megapixels of an ordinary picture."
+    )
+    volume_megapixels: float = Field(
+        default=512, gt=0, description="Megapixels of all slices of a NIfTI volume together."
+    )
     archive_depth: int = Field(
         default=2, ge=1, description="Levels of ZIP archives within each other."
     )
+
+    @property
+    def too_large(self) -> str:
+        """What is said of a file that has too many bytes, after "has" or "unpacks to"."""
+        return (
+            f"more than {_megabytes(self.member_bytes)}, far more than a series of brain MRI "
+            "slices. Please export the series alone."
+        )
+
+
+class DemoUploadLimits(UploadLimits):
+    """What one upload may bring in the demonstration.
+
+    Attributes:
+        own_bytes: size of a file that an installation takes which is no demonstration.
+    """
+
+    own_bytes: int
+
+    @property
+    def too_large(self) -> str:
+        """What is said of a file that has too many bytes, after "has" or "unpacks to"."""
+        most = _megabytes(self.member_bytes)
+        return (
+            f"more than {most}. The demonstration takes files up to {most}; an installation of "
+            f"your own takes {_megabytes(self.own_bytes)}. Please send a smaller file here, such "
+            "as some slices of the series."
+        )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"
+
+
+class DemoRules(BaseModel):
+    """The demonstration: every visitor has a private workspace, which is deleted after a while."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="on: every visitor gets a private workspace that expires; off: one worklist "
+        "for all; auto: on where Streamlit Community Cloud runs the application.",
+    )
+    minutes: float = Field(
+        default=60, gt=0, description="A visitor's workspace is deleted after so many minutes."
+    )
+    workspaces: int = Field(default=30, ge=1, description="Visitors at the same time.")
+    files: int = Field(default=25, ge=1, description="Files that a visitor may send at once.")
+    archive_members: int = Field(default=200, ge=1, description="Files in one ZIP archive.")
+    megabytes: int = Field(
+        default=25, ge=1, description="Size of a file, and of an archive unpacked, in megabytes."
+    )
+    picture_megapixels: float = Field(
+        default=4, gt=0, description="Megapixels of an ordinary picture: larger ones need memory."
+    )
+    volume_megapixels: float = Field(
+        default=24, gt=0, description="Megapixels of all slices of a NIfTI volume together."
+    )
+    stored_megabytes: int = Field(
+        default=100, ge=1, description="With so much stored, a visitor can send no more."
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether visitors have workspaces of their own here."""
+        return self.mode == "on" or (self.mode == "auto" and _on_community_cloud())
+
+
+def _on_community_cloud() -> bool:
+    # A public link to one worklist for all would show everybody's uploads to everybody. Community
+    # Cloud checks repositories out there, and a fork must be safe without any setting.
+    return PROJECT_ROOT.is_relative_to("/mount/src")
 
 
 class Settings(BaseSettings):
@@ -160,11 +244,22 @@ class Settings(BaseSettings):
         default=60, gt=0,
         description="After so long without a sign of life a worker's scans go back to the queue.",
     )  # fmt: skip
+    pseudonym_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret from which the pseudonyms of patients and UIDs follow; empty for a key "
+        "file that is made in the storage folder.",
+    )
+    keep_originals: bool = Field(
+        default=False,
+        description="Whether DICOM and NIfTI files are kept as they came too, names included.",
+    )
     second_reader_for_glioma: bool = Field(
         default=True, description="A glioma is reported only when a second reader has confirmed it."
     )
     priority: PriorityRules = PriorityRules()
     upload: UploadLimits = UploadLimits()
+    demo: DemoRules = DemoRules()
+    node: NodeSettings = NodeSettings()
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,8 @@ import streamlit as st
 from core.services.analyse import Failure, model_facts
 from core.services.pictures import MaskStyle
 from pages.components.engine import engine_or_stop
+from pages.components.installation import shared_installation
+from pages.components.memory import return_memory
 from pages.components.reader import signed_in_reader
 from pages.components.result import DisplayChoice, show_failure, show_result
 from pages.components.uploads import analysed, upload_scans
@@ -13,6 +15,8 @@ signed_in_reader()
 st.title("Quick look")
 engine = engine_or_stop()
 facts = model_facts(engine)
+# Before the uploader: where the visitor's workspace has ended, what was uploaded goes with it.
+shared_installation()
 
 uploads = upload_scans()
 if not uploads:
@@ -35,8 +39,11 @@ choice = DisplayChoice(
     heat_map_opacity=heat_opacity.slider("Heat map opacity", 0, 100, 60, step=5, format="%d %%"),
 )
 
-for number, outcome in enumerate(analysed(engine, uploads)):
+outcomes, some_are_new = analysed(engine, uploads)
+for number, outcome in enumerate(outcomes):
     if isinstance(outcome, Failure):
         show_failure(outcome)
     else:
         show_result(number, outcome, facts, choice)
+if some_are_new:  # Drawing them took as much memory once more.
+    return_memory()

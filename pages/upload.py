@@ -5,6 +5,7 @@ import streamlit as st
 from pages.components.batch_list import show_batches
 from pages.components.installation import shared_installation
 from pages.components.reader import signed_in_reader
+from pages.components.samples import offer_samples
 from pages.components.upload_details import study_details
 from pages.components.upload_files import chosen_files, note_lost_files, upload_number
 from pages.components.upload_sending import send_button, sending, show_receipt, show_sending
@@ -23,6 +24,7 @@ under_way = sending()
 if under_way:
     show_sending(under_way)
 look_at = None if under_way else show_receipt()
+offer_samples(installation, reader)
 
 with st.container(horizontal=True, vertical_alignment="center"):
     st.subheader("Your uploads", anchor=False, width="content")

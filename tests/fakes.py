@@ -39,13 +39,11 @@ class FakeEngine:
         self,
         scans: Sequence[Scan],
         heat_map_class: TumourClass | None = None,
-        *,
-        all_heat_maps: bool = False,
     ) -> list[Analysis]:
         self.batches.append(len(scans))
-        return [self._one(scan, heat_map_class, all_heat_maps) for scan in scans]
+        return [self._one(scan, heat_map_class) for scan in scans]
 
-    def _one(self, scan: Scan, heat_map_class: TumourClass | None, all_heat_maps: bool) -> Analysis:
+    def _one(self, scan: Scan, heat_map_class: TumourClass | None) -> Analysis:
         gray = scan.pixels.mean(axis=2)
         spot = (gray > 200) & (gray < 240)
         found = bool(spot.any())
@@ -61,14 +59,13 @@ class FakeEngine:
             suspected=found,
             mask=np.where(spot, 255, 0).astype(np.uint8),
             mask_area_fraction=float(spot.mean()),
-            heat_map=heat,
+            heat_maps={c: heat * p / max(shares) for c, p in probabilities.items()},
             heat_map_class=heat_map_class or predicted,
             ood_score=float(np.ptp(gray) == 0),
             in_distribution=bool(np.ptp(gray) > 0),
             kind=scan.kind,
             model_version=self.model_version,
             elapsed_ms=1.5,
-            heat_maps={c: heat * p for c, p in probabilities.items()} if all_heat_maps else {},
         )
 
 

@@ -1,9 +1,10 @@
-"""PostgreSQL and Redis for tests: from Debian's packages, on free ports, in temporary folders.
+"""PostgreSQL, Redis and Orthanc for tests: Debian's packages, free ports, temporary folders.
 
 They listen to this machine only, keep nothing and end with the block that started them.
 """
 
 import getpass
+import json
 import os
 import shutil
 import signal
@@ -11,10 +12,14 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +40,7 @@ def postgresql() -> Iterator[str]:
     try:
         if who:
             shutil.chown(folder, user, user)
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         subprocess.run(
             [programs / "initdb", "-D", data, "-U", "tests", "-A", "trust", "-E", "UTF8",
              "--locale=C.UTF-8", "--no-sync"],
@@ -69,7 +74,7 @@ def redis() -> Iterator[str]:
         pytest.skip("redis-server is absent: apt install redis-server")
     folder = Path(tempfile.mkdtemp(prefix="neurotriage-redis-"))
     try:
-        port = _free_port()
+        port = free_port()
         command = [program, "--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "",
                    "--appendonly", "no"]  # fmt: skip
         with _running(command, signal.SIGTERM, folder / "log") as process:
@@ -84,6 +89,88 @@ def redis() -> Iterator[str]:
 
             _wait_for(answers, process, folder / "log")
             yield address
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Orthanc:
+    """A DICOM archive: its ports, its AE title, and its own interface for the tests."""
+
+    dicom_port: int
+    http_port: int
+    ae_title: str = "ORTHANC"
+
+    @property
+    def dicomweb_url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}/dicom-web"
+
+    def ask(self, path: str, data: Any = None, method: str | None = None) -> Any:
+        """A request to its REST interface; bytes go as they are, anything else as JSON."""
+        body = data if isinstance(data, bytes | None) else json.dumps(data).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.http_port}{path}", data=body, method=method
+        )
+        with urllib.request.urlopen(request, timeout=280) as answer:
+            content = answer.read()
+        kind = answer.headers.get_content_type()
+        return json.loads(content) if kind == "application/json" else content
+
+    def keep(self, file: bytes) -> str:
+        """Have it keep a DICOM file; gives its own number of the study."""
+        return self.ask("/instances", file)["ParentStudy"]
+
+    def send(self, study: str, ae_title: str, port: int) -> dict[str, Any]:
+        """Have it send a study by C-STORE to a node on this machine."""
+        node = {"AET": ae_title, "Host": "127.0.0.1", "Port": port}
+        self.ask("/modalities/node", node, "PUT")
+        order = {"Resources": [study], "Synchronous": True, "Timeout": 60}
+        return self.ask("/modalities/node/store", order)
+
+    def instances(self, study: str) -> list[bytes]:
+        """The files of a study."""
+        found = self.ask(f"/studies/{study}/instances")
+        return [self.ask(f"/instances/{instance['ID']}/file") for instance in found]
+
+
+@contextmanager
+def orthanc(dicomweb: bool = False) -> Iterator[Orthanc]:
+    """An Orthanc server, with its DICOMweb plug-in where that is asked for."""
+    # Debian keeps it where only root looks for programs.
+    program = shutil.which("Orthanc", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        pytest.skip("Orthanc is absent: apt install orthanc")
+    plugin = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+    if dicomweb and not plugin.exists():
+        pytest.skip("Orthanc's DICOMweb plug-in is absent: apt install orthanc-dicomweb")
+    folder = Path(tempfile.mkdtemp(prefix="neurotriage-orthanc-"))
+    try:
+        server = Orthanc(free_port(), free_port())
+        settings = {
+            "StorageDirectory": str(folder / "storage"),
+            "IndexDirectory": str(folder / "storage"),
+            "HttpPort": server.http_port,
+            "DicomPort": server.dicom_port,
+            "DicomAet": server.ae_title,
+            "DicomCheckCalledAet": True,
+            "DicomAlwaysAllowStore": True,
+            "DicomAlwaysAllowFind": True,
+            "RemoteAccessAllowed": False,
+            "AuthenticationEnabled": False,
+            "Plugins": [str(plugin)] if dicomweb else [],
+        }
+        (folder / "orthanc.json").write_text(json.dumps(settings))
+        log = folder / "log"
+        with _running([program, folder / "orthanc.json"], signal.SIGTERM, log) as process:
+
+            def answers() -> bool:
+                try:
+                    return bool(server.ask("/system"))
+                except (urllib.error.URLError, ConnectionError):
+                    return False
+
+            _wait_for(answers, process, log)
+            yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -144,7 +231,8 @@ def _connection(server: str):
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens to at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -17,7 +17,8 @@ BASE = frozenset({"errors", "types", "config"})
 ALLOWED: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "types": frozenset({"errors"}),
-    "config": frozenset({"errors"}),
+    "config": frozenset({"errors", "node_settings"}),
+    "node_settings": frozenset({"errors"}),
     "imaging": BASE,
     "inference": BASE | {"imaging"},
     "triage": BASE | {"imaging", "inference"},

@@ -1,6 +1,9 @@
-"""What is fitted on ``val`` after training: temperature, thresholds, the feature model."""
+"""What is fitted on ``val`` after training: temperature and thresholds."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -9,46 +12,56 @@ from scipy.optimize import minimize_scalar
 from core.inference.calibration import calibrated
 from train.metrics import dice
 
-MASK_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+MASK_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 MIN_AREAS = (0.0, 0.001, 0.002, 0.004, 0.008)
 # A mask on a lesion-free slice costs less than a missed lesion, yet many of them are noise.
 FALSE_MASK_COST = 0.5
 
 
-def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
+def fit_temperature(logits: np.ndarray, truth: np.ndarray, blocks: Sequence[str]) -> float:
     """The softmax temperature with the lowest log loss (Guo et al. 2017, arXiv 1706.04599).
+
+    Each patient weighs the same, however many slices there are: those of one patient are alike, and
+    a handful of patients with many easy ones would have the network called too modest.
 
     Args:
         logits: (n, classes).
         truth: (n,), class numbers.
+        blocks: (n,), the patient, or the group of copies, that a scan belongs to.
     """
+    scans = Counter(blocks)
+    weights = np.array([1 / scans[block] for block in blocks])
 
     def log_loss(log_temperature: float) -> float:
         found = calibrated(logits, float(np.exp(log_temperature)))
-        return float(-np.log(found[np.arange(len(truth)), truth] + 1e-9).mean())
+        losses = -np.log(found[np.arange(len(truth)), truth] + 1e-9)
+        return float(np.average(losses, weights=weights))
 
     best = minimize_scalar(log_loss, bounds=(-1.5, 1.5), method="bounded")
     return float(np.exp(best.x))
 
 
 def fit_decision_threshold(
-    tumour: np.ndarray, is_tumour: np.ndarray, least_sensitivity: float
+    tumour: np.ndarray, is_tumour: np.ndarray, least_sensitivity: float, highest: float = 0.5
 ) -> float:
     """The highest threshold on the tumour probability that keeps a stated sensitivity.
 
-    The threshold lies half-way between the last scan that must be found and the next lower score,
-    so that a scan at the edge does not decide alone.
+    It lies half-way between the last scan that must be found and the next lower score, so that a
+    scan at the edge does not decide alone, and never above ``highest``: a scan that shows a tumour
+    more likely than not is not to be called free of suspicion because others were surer.
 
     Args:
         tumour: (n,), tumour probability.
         is_tumour: (n,), bool.
         least_sensitivity: share of the tumour scans at or above the threshold.
+        highest: the most that it may be.
     """
     scores = np.sort(tumour[is_tumour])[::-1]
     needed = int(np.ceil(least_sensitivity * len(scores)))
     last = float(scores[needed - 1])
     lower = tumour[tumour < last]
-    return (last + float(lower.max())) / 2 if len(lower) else last
+    fitted = (last + float(lower.max())) / 2 if len(lower) else last
+    return min(fitted, highest)
 
 
 def cleaned(probability: np.ndarray, threshold: float, smallest: float) -> np.ndarray:

@@ -1,144 +1,55 @@
 """``weights/MODEL_CARD.md``, from the manifest and metrics.json; no figure on `test` is typed."""
 
-# ruff: noqa: E501 - the text below is Markdown, with fields longer than what stands for them.
-
 from __future__ import annotations
 
 import json
+import logging
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from core.inference.weights import load_manifest
 from core.types import CLASSES
+from train import sources
+from train.card_text import SOURCES, TEXT
+from train.card_words import failures, history
 
-_TEXT = """\
-# Model card
-
-**Research and demonstration use; not a medical device.** The model orders and explains scans. It does
-not find or rule out disease, and "none of the three suspected" does not mean normal.
-
-Version `{version}`, preprocessing {preprocessing}. Made by:
-
-{commands}
-
-## What it is
-
-A ResNet50 with four outputs ({classes}), seen at {classifier_side} px on a picture{mirrored}; and a
-ResUNet that draws the tumour mask at {segmenter_side} px. Class probabilities are scaled by the
-temperature {temperature:.2f}; a tumour is suspected from a tumour probability of {decision:.3f}
-({fitted_on}). The mask outlines what the training masks did: enhancing tumour on T1 with contrast for
-gray scans (figshare), signal abnormality on FLAIR for composites (LGG).
-
-## Data
-
-{data}. Split: {split}. Test: {scans} distinct four-class scans ({per_class}) and {lgg_slices} slices
-of {lgg_patients} LGG patients, none of whom was seen in training.
-
-## Figures on `test`
-
-One vote per distinct scan; 95 % bootstrap intervals in brackets. `python -m train evaluate` makes them.
-
-| four classes (LGG apart) | |
-|---|---|
-{four_class}
-
-| class | precision | recall | specificity | F1 | scans |
-|---|---|---|---|---|---|
-{per_class_rows}
-
-| true \\ predicted | {classes_columns} |
-|---|{dashes}|
-{confusion}
-
-| masks | |
-|---|---|
-{masks}
-
-| LGG slices, lesion or not | AUC | sensitivity | specificity | mirror agreement |
-|---|---|---|---|---|
-{lgg}
-
-## How far the figures can be trusted
-
-**Prediction sets** (class-conditional conformal sets, fitted on `val`, counted on `test`): the share
-of scans whose set holds the true class.
-
-| stated | found | lowest class | mean classes a set |
-|---|---|---|---|
-{sets}
-
-**Changed pictures**: the same scans as other viewers, exporters and scanners would have given them.
-
-| change | balanced accuracy | same answer as unchanged | tumour sensitivity | specificity | rejected |
-|---|---|---|---|---|---|
-{robustness}
-
-**Pictures that are no brain MRI** ({strangers} of them, damaged scans included), each score at a limit
-that accepts {accepted} of `val`. "Served" is the one the application uses.
-
-| score | AUROC | good scans rejected | strangers rejected | rejected least |
-|---|---|---|---|---|
-{ood}
-
-**The modality shortcut**: a probe that knows nothing of a scan but its presumed sequence reaches a
-balanced accuracy of {shortcut_accuracy} and a tumour AUC of {shortcut_auc} (chance: 0.25 and 0.5): so
-much of the four-class figures may be the sequence and not the tumour. It presumes the sequence from
-brightness alone, rightly in {probe_accuracy} of LGG's channels (chance 0.333), so that a better probe
-might find more. Within scans of one presumed sequence:
-
-| presumed sequence | tumour scans | tumour-free | tumour AUC | sensitivity | specificity |
-|---|---|---|---|---|---|
-{within}
-
-## How the weights came about
-
-On two CPU cores, without ImageNet weights for the ResNet50: it learnt from the labels and from the
-answers of an EfficientNet-Lite0. Each command above names the last part of a training in two parts;
-`train/RESULTS.md` has the whole story, and what each step gave.
-
-## Limits
-
-- Masks of small and diffuse lesions are the weakest part: {missed} of figshare's lesion slices get
-  no mask that overlaps.
-- The tumour-free class rests on {no_tumor} distinct test scans: its specificity is known to a few
-  percent only.
-- Tumours and tumour-free scans of the public sets were mostly made with different sequences, and the
-  classifier may use that: see the modality shortcut above.
-- The public sets come from few hospitals and scanners. Elsewhere the figures will be lower.
-- figshare gives no patient numbers in the copy used; its split is by contiguous blocks of slices.
-- Children, operated brains, metastases, other tumours and other diseases are not in the classes.
-- LGG channels alone in gray: the mask was trained on FLAIR alone and on composites, not on T1 alone.
-- The out-of-distribution score is a warning, no guarantee: some pictures that are no brain MRI pass.
-- The prediction sets' guarantee supposes scans like those of `val`; slices of one patient are alike,
-  so it holds only roughly.
-
-## Licence
-
-{licence}.
-"""
+log = logging.getLogger(__name__)
 
 
 def write_card(folder: Path) -> Path:
     """Write the model card of a weights folder.
 
     Args:
-        folder: holds manifest.json and metrics.json of the same model version.
+        folder: holds manifest.json and metrics.json of the same model version, and perhaps what
+            ``train.sources`` found, sources.json. Where that is of other lists than the committed
+            ones, or of another split than ``test``, the card says so instead of showing it.
 
     Returns:
         The card's path.
 
     Raises:
-        ValueError: the metrics are of another model version.
+        ValueError: the metrics are of another model version, of another split than ``test``, or of
+            an earlier form.
     """
     manifest = load_manifest(folder)
     metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
     if metrics["model_version"] != manifest.model_version:
         raise ValueError("metrics.json is of other weights: run `python -m train evaluate` again")
+    if metrics["split"] != "test":
+        raise ValueError(
+            f"metrics.json is of {metrics['split']}, and the card tells of test: run "
+            "`python -m train evaluate` again"
+        )
+    if "class_from_brightness_alone" not in metrics["trust"]["modality"]:
+        raise ValueError(
+            "metrics.json was made by an earlier version: run `python -m train evaluate` again"
+        )
     four, masks, counts = metrics["four_class"], metrics["segmentation"], metrics["counts"]
-    scans = counts["four_class_distinct_scans"]
+    scans, val = counts["four_class_distinct_scans"], manifest.val_metrics.get("balanced_accuracy")
     card = folder / "MODEL_CARD.md"
     card.write_text(
-        _TEXT.format(
+        TEXT.format(
             version=manifest.model_version,
             preprocessing=manifest.preprocessing_version,
             commands="\n".join(f"    {c}" for c in manifest.provenance.commands),
@@ -156,7 +67,9 @@ def write_card(folder: Path) -> Path:
             lgg_slices=counts["lgg_slices"],
             lgg_patients=counts["lgg_patients"],
             four_class="\n".join((_rows(four), _calibration_rows(four["calibration"]))),
-            per_class_rows="\n".join(_class_row(c, four["per_class"][c]) for c in CLASSES),
+            val_accuracy=_shown(val),
+            harder=" Its scans are the harder ones." if _lower(val, four) else "",
+            per_class_rows="\n".join(_class_row(c, four) for c in CLASSES),
             classes_columns=" | ".join(CLASSES),
             dashes="|".join("---" for _ in CLASSES),
             confusion="\n".join(
@@ -166,14 +79,50 @@ def write_card(folder: Path) -> Path:
                 )
             ),
             masks=_mask_rows(masks),
-            lgg="\n".join(_lgg_row(n, r) for n, r in metrics["lgg"].items()),
+            lgg="\n".join(_row(n, [r[k] for k in _LGG]) for n, r in metrics["lgg"].items()),
+            failures=failures(metrics),
             no_tumor=scans["no_tumor"],
             missed=f"{masks['figshare']['missed_share']['value']:.0%}",
             **_trust(metrics["trust"]),
+            **_shortcut(metrics["trust"]["modality"], metrics["lgg"]),
+            sources=_sources(folder / sources.REPORT),
+            history=history(manifest.provenance.commands),
             licence=manifest.provenance.licence,
         )
     )
     return card
+
+
+_LGG = ("roc_auc", "sensitivity", "specificity", "mirror_agreement")
+_ONE_SEQUENCE = ("roc_auc", "sensitivity", "specificity")
+_CLASS = ("precision", "recall", "specificity", "f1")
+_ROBUST = (
+    "balanced_accuracy", "agreement", "tumour_sensitivity", "tumour_specificity", "rejected",
+)  # fmt: skip
+
+
+def _lower(val: float | None, four: dict[str, Any]) -> bool:
+    return val is not None and val < four["balanced_accuracy"]["value"]
+
+
+def _sources(path: Path) -> str:
+    """The section on sources left out; empty where that was not measured."""
+    if not path.is_file():
+        return ""
+    report = json.loads(path.read_text())
+    wrong = ""
+    if report["config"].get("data") != sources.committed_lists():
+        wrong = "on other lists, or with another preprocessing, than the committed ones"
+    elif report.get("split") != "test":
+        wrong = f"on {report.get('split')} and not on test"
+    if wrong:
+        log.warning("%s was measured %s: the card leaves it out", path, wrong)
+        words = (
+            "**Sources**: how well a source is told that the training never saw is not shown. What "
+            f"lies in `{path.name}` was measured {wrong}; `python -m train sources` measures anew."
+        )
+        return f"\n{textwrap.fill(words, 100, break_on_hyphens=False)}\n"
+    return SOURCES.format(table=sources.markdown(report), **report["config"])
 
 
 def _shown(figure: Any) -> str:
@@ -186,10 +135,14 @@ def _shown(figure: Any) -> str:
     return f"{figure:.3f}" if isinstance(figure, float) else str(figure)
 
 
+def _row(name: str, cells: list[Any]) -> str:
+    return f"| {name.replace('_', ' ')} | {' | '.join(_shown(cell) for cell in cells)} |"
+
+
 def _rows(report: dict[str, Any], prefix: str = "") -> str:
     """A row for each figure of a report; nested tables and curves are left to metrics.json."""
     return "\n".join(
-        f"| {prefix}{name.replace('_', ' ')} | {_shown(figure)} |"
+        _row(f"{prefix}{name}", [figure])
         for name, figure in report.items()
         if isinstance(figure, int | float) or (isinstance(figure, dict) and "value" in figure)
     )
@@ -203,32 +156,29 @@ def _calibration_rows(report: dict[str, Any]) -> str:
     )
 
 
-def _class_row(name: str, row: dict[str, Any]) -> str:
-    cells = [_shown(row[key]) for key in ("precision", "recall", "specificity", "f1")]
-    return f"| {name} | {' | '.join(cells)} | {row['support']} |"
+def _class_row(name: str, four: dict[str, Any]) -> str:
+    """Figures of one class, with intervals."""
+    figures, support = four["per_class_intervals"][name], four["per_class"][name]["support"]
+    return f"| {name} | {' | '.join(_shown(figures[key]) for key in _CLASS)} | {support} |"
 
 
 def _mask_rows(masks: dict[str, Any]) -> str:
-    parts = []
-    for name, report in masks.items():
-        if isinstance(report, dict):
-            parts.append(_rows(report, f"{name.replace('_', ' ')}: "))
+    parts = [_rows(one, f"{name}: ") for name, one in masks.items() if isinstance(one, dict)]
     return "\n".join(part for part in parts if part)
 
 
-def _lgg_row(name: str, report: dict[str, Any]) -> str:
-    keys = ("roc_auc", "sensitivity", "specificity", "mirror_agreement")
-    return f"| {name.replace('_', ' ')} | {' | '.join(_shown(report[k]) for k in keys)} |"
+def _unlimited(limits: dict[str, float]) -> str:
+    """The classes that prediction sets never rule out, in words."""
+    return ", ".join(name for name, limit in limits.items() if limit >= 1) or "none"
 
 
 def _trust(trust: dict[str, Any]) -> dict[str, str]:
-    """The fields of the template's section on trust."""
-    strange, shortcut = trust["out_of_distribution"], trust["modality"]
-    alone = shortcut["class_from_sequence_alone"]
+    """The fields of the template's section on trust, but for the shortcut's."""
+    strange = trust["out_of_distribution"]
     return {
         "sets": "\n".join(
-            f"| {name} | {_shown(one['coverage'])} | {_shown(min(one['coverage_by_class'].values()))}"
-            f" | {one['mean_set_size']:.2f} |"
+            f"| {name} | {_shown(one['coverage'])} | {_lowest(one['coverage_by_class'])}"
+            f" | {one['mean_set_size']:.2f} | {_unlimited(one['limits'])} |"
             for name, one in trust["prediction_sets"].items()
         ),
         "robustness": "\n".join(
@@ -238,22 +188,40 @@ def _trust(trust: dict[str, Any]) -> dict[str, str]:
         "strangers": str(sum(strange["pictures"].values())),
         "accepted": f"{strange['accepted_share_of_val']:.0%}",
         "ood": "\n".join(_ood_row(name, one) for name, one in strange["scores"].items()),
-        "probe_accuracy": _shown(shortcut["sequence_probe_balanced_accuracy_on_lgg"]),
-        "shortcut_accuracy": _shown(alone["balanced_accuracy"]),
-        "shortcut_auc": _shown(alone["tumour_auc"]),
-        "within": "\n".join(
-            f"| {name.replace('_', ' ')} | {' | '.join(_shown(one[key]) for key in _WITHIN)} |"
-            for name, one in shortcut["classifier_within_presumed_sequence"].items()
-        ),
+        "application_strangers": _shown(strange["application"]["rejected"]["all"]),
+        "application_good": _shown(strange["application"]["good_scans_rejected"]),
     }
 
 
-_ROBUST = (
-    "balanced_accuracy", "agreement", "tumour_sensitivity", "tumour_specificity", "rejected",
-)  # fmt: skip
-_WITHIN = (
-    "tumour_scans", "tumour_free_scans", "tumour_auc", "tumour_sensitivity", "tumour_specificity",
-)  # fmt: skip
+def _lowest(by_class: dict[str, float | None]) -> str:
+    return _shown(min((one for one in by_class.values() if one is not None), default=None))
+
+
+def _shortcut(modality: dict[str, Any], lgg: dict[str, Any]) -> dict[str, str]:
+    """The fields of the paragraph on the modality shortcut."""
+    bright, by_channel = (
+        modality[name] for name in ("class_from_brightness_alone", "lesion_from_brightness_alone")
+    )
+    tumours = modality["figshare_tumours"]
+    words = ""
+    if tumours:
+        scans = ", ".join(f"{count} {name}" for name, count in tumours["scans"].items())
+        words = (
+            f"figshare's slices, all T1 with contrast and all with a tumour ({scans}): balanced "
+            f"accuracy of the three kinds {_shown(tumours['balanced_accuracy'])} (chance: 0.333); "
+            f"{_shown(tumours['balanced_accuracy_of_four'])} where no_tumor may be answered too "
+            "and is wrong."
+        )
+        words = "\n" + textwrap.fill(f"- {words}", 100, subsequent_indent="  ") + "\n"
+    return {
+        "bright_accuracy": _shown(bright["balanced_accuracy"]),
+        "bright_auc": _shown(bright["tumour_auc"]),
+        "one_sequence": "\n".join(
+            _row(name, [*(lgg[name][key] for key in _ONE_SEQUENCE), auc])
+            for name, auc in by_channel.items()
+        ),
+        "figshare_tumours": words,
+    }
 
 
 def _ood_row(name: str, score: dict[str, Any]) -> str:

@@ -11,6 +11,8 @@ import typer
 from train.audit import COPY_FROM
 from train.config import RunConfig
 from train.experiments.command import commands as experiments
+from train.repeats import DEFAULT_CACHE, Cache, Mix, QuarterTurns, alone
+from train.repeats import commands as repeats
 from train.terminal import data_root, guarded
 
 app = typer.Typer(
@@ -19,13 +21,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(experiments)
+app.add_typer(repeats)
 
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder: checkpoints, log, weights.")]
-Cache = Annotated[Path, typer.Option(help="Folder for the packed scans (about 2 GB).")]
 Minutes = Annotated[
     float, typer.Option(min=0, help="End the schedule after this wall time; 0: never.")
 ]
-DEFAULT_CACHE = Path(".cache/packs")
 
 
 @app.callback()
@@ -38,7 +39,7 @@ def classifier(
     run: RunFolder = Path("runs/classifier"),
     arch: Annotated[str, typer.Option(help="resnet50, or a teacher's name.")] = "resnet50",
     init: Annotated[
-        str, typer.Option(help="imagenet, scratch or a safetensors file.")
+        str, typer.Option(help="imagenet, augnet, scratch or a safetensors file.")
     ] = "imagenet",
     stages: Annotated[str, typer.Option(help="Epochs x input side, such as 20x128,10x192.")] = (
         "20x128,10x192"
@@ -49,6 +50,8 @@ def classifier(
     ema: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.995,
     teacher: Annotated[str, typer.Option(help="Run folder of a trained teacher.")] = "",
     teacher_weight: Annotated[float, typer.Option(min=0, max=1)] = 0.6,
+    quarter_turns: QuarterTurns = 0.0,
+    mix: Mix = 0.0,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
     seed: int = 1,
     minutes: Minutes = 0.0,
@@ -61,9 +64,10 @@ def classifier(
     config = RunConfig(
         task="classifier", arch=arch, init=init, stages=stages, epoch_size=epoch_size,
         batch_size=batch_size, learning_rate=learning_rate, ema=ema, teacher=teacher,
-        teacher_weight=teacher_weight, precision=precision, seed=seed, minutes=minutes,
+        teacher_weight=teacher_weight, quarter_turns=quarter_turns, mix=mix, precision=precision,
+        seed=seed, minutes=minutes,
     )  # fmt: skip
-    guarded(lambda: runs.train(config, data_root(), cache, run, resume))
+    alone(lambda: runs.train(config, data_root(), cache, run, resume))
 
 
 @app.command()
@@ -75,6 +79,7 @@ def segmenter(
     batch_size: Annotated[int, typer.Option(min=2)] = 16,
     learning_rate: Annotated[float, typer.Option("--lr", help="Peak learning rate.")] = 2e-3,
     ema: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.995,
+    quarter_turns: QuarterTurns = 0.0,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
     seed: int = 1,
     minutes: Minutes = 0.0,
@@ -86,10 +91,10 @@ def segmenter(
 
     config = RunConfig(
         task="segmenter", arch="resunet", init=init, stages=stages, epoch_size=epoch_size,
-        batch_size=batch_size, learning_rate=learning_rate, ema=ema, precision=precision, seed=seed,
-        minutes=minutes,
+        batch_size=batch_size, learning_rate=learning_rate, ema=ema, quarter_turns=quarter_turns,
+        precision=precision, seed=seed, minutes=minutes,
     )  # fmt: skip
-    guarded(lambda: runs.train(config, data_root(), cache, run, resume))
+    alone(lambda: runs.train(config, data_root(), cache, run, resume))
 
 
 @app.command()
@@ -122,13 +127,36 @@ def export(
 
 
 @app.command()
+def calibrate(
+    weights: Annotated[Path, typer.Option(help="The weights folder.")] = Path("weights"),
+    cache: Cache = DEFAULT_CACHE,
+) -> None:
+    """Fit temperature and threshold on val anew, for networks that were exported already."""
+
+    def action() -> None:
+        from train import runs
+        from train.export import calibrate as fit
+
+        four_class, _ = runs.load_packs(data_root(), cache)
+        fit(weights, four_class)
+
+    guarded(action)
+
+
+@app.command()
 def evaluate(
     weights: Annotated[Path, typer.Option(help="The weights folder to measure.")] = Path("weights"),
     split: Annotated[str, typer.Option(help="test, or val while choosing.")] = "test",
-    out: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("weights/metrics.json"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the figures go; else metrics.json beside the weights for test, "
+            "runs/evaluation/SPLIT.json for another split."
+        ),
+    ] = None,
     runtime: Annotated[str, typer.Option(help="auto, openvino or torch.")] = "auto",
 ) -> None:
-    """Measure the exported weights and write metrics.json."""
+    """Measure the exported weights; on test, write metrics.json and the model card."""
 
     def action() -> None:
         from core.inference import Engine
@@ -138,8 +166,10 @@ def evaluate(
         root = data_root()
         command = f"python -m train evaluate --weights {weights.name} --split {split}"
         report = evaluation.evaluate(Engine.load(weights, runtime), root, split, command)
-        evaluation.write(report, out)
-        if split == "test" and out.parent == weights:
+        served = weights / "metrics.json"
+        path = out or (served if split == "test" else Path("runs/evaluation") / f"{split}.json")
+        evaluation.write(report, path)
+        if split == "test" and path.resolve() == served.resolve():
             write_card(weights)
 
     guarded(action)

@@ -1,20 +1,29 @@
-"""What a training run is made of. Every field is an option of the command line."""
+"""What a training run is made of."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+
+def fingerprint(*contents: object) -> str:
+    """A short hash of what JSON can hold."""
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """A training run of the classifier, a teacher or the segmenter.
 
+    Every field is an option of the command line, but for ``data`` and ``files``: these say what the
+    run was given, so that it is not gone on from with something else.
+
     Attributes:
         task: ``classifier`` or ``segmenter``.
         arch: name in ``train.models.registry``.
-        init: ``imagenet``, ``scratch`` or the path of a safetensors file.
+        init: ``imagenet``, ``augnet``, ``scratch`` or the path of a safetensors file.
         stages: epochs and input side of each stage, such as ``20x128,10x192``.
         epoch_size: draws per epoch.
         batch_size: draws per step.
@@ -25,10 +34,15 @@ class RunConfig:
         teacher: run folder of a trained teacher, or empty.
         teacher_weight: share of the distillation loss, 0 to 1.
         teacher_temperature: of the distillation.
+        quarter_turns: share of the draws turned by 90, 180 or 270 degrees, 0 to 1. The teacher
+            sees them upright.
+        mix: share of the classifier's draws laid over another one, 0 to 1.
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
         seed: of every draw.
         minutes: wall time after which the schedule has come to its end, whatever the stages say;
             0 for none. For machines whose speed is not known beforehand.
+        data: fingerprint of the lists it is trained on; empty in folders from before there was one.
+        files: fingerprint of the files it begins with (first weights, teacher); empty for none.
     """
 
     task: str
@@ -44,9 +58,13 @@ class RunConfig:
     teacher: str = ""
     teacher_weight: float = 0.6
     teacher_temperature: float = 2.0
+    quarter_turns: float = 0.0
+    mix: float = 0.0
     precision: str = "auto"
     seed: int = 1
     minutes: float = 0.0
+    data: str = ""
+    files: str = ""
 
     def stage_list(self) -> list[tuple[int, int]]:
         """Pairs of epochs and input side.

@@ -163,6 +163,7 @@ def _worker() -> Callable[[list[str], dict[str, str], str], None]:
         os.environ.update(environment)
         kept = [place for place in sys.path if not Path(place, "train.py").is_file()]
         sys.path[:] = [*kept, project]
+        sys.argv[1:] = arguments  # the run's record names its command
         from train.cli import app
 
         if app(arguments, standalone_mode=False):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shlex
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +16,7 @@ from torch import nn
 from core.imaging import PREPROCESSING_VERSION
 from core.inference.calibration import calibrated
 from core.inference.networks.served import ServedClassifier, ServedSegmenter
-from core.inference.ood import FeatureModel
-from core.inference.runtime import ClassifierOutput, OpenVinoRuntime, Runtime
+from core.inference.runtime import OpenVinoRuntime, Runtime
 from core.inference.weights import (
     MANIFEST_FORMAT,
     BoundFile,
@@ -32,6 +28,7 @@ from core.inference.weights import (
     OutOfDistribution,
     Provenance,
     SegmenterEntry,
+    load_manifest,
     sha256_of,
 )
 from core.types import CLASSES
@@ -41,19 +38,15 @@ from train.data.pack import Pack
 from train.evaluation.views import one_per_group
 from train.metrics import balanced_accuracy, expected_calibration_error, rank_auc
 from train.models.registry import create_model
+from train.provenance import provenance_of, this_command
+from train.served import batches, classify
+from train.strangeness import write_feature_model
 
 log = logging.getLogger(__name__)
 
-LEADING_DIRECTIONS = 16
 # Share of val's tumour scans that the decision threshold keeps.
 LEAST_SENSITIVITY = 0.98
-# Share of val's scans that the out-of-distribution threshold accepts.
-ACCEPTED_SHARE = 0.99
 NO_TUMOR = CLASSES.index("no_tumor")
-LICENCE = (
-    "CC BY-NC-SA 4.0, since LGG (Buda 2019) was among the training data; figshare's slices "
-    "(Cheng 2017) are CC BY 4.0"
-)
 
 
 def export(
@@ -93,20 +86,63 @@ def export(
             method="none",
             fitted_on="nothing yet",
         ),
-        _provenance(classifier_run, segmenter_run),
+        provenance_of(classifier_run, segmenter_run),
         {},
     )
     runtime = OpenVinoRuntime(out, draft, threads=0)
 
-    ood, features_ok = _feature_model(runtime, four_class, lgg, out)
+    ood, features_ok = write_feature_model(runtime, four_class, lgg, out)
+    calibration, figures = _calibration(runtime, four_class)
+    threshold, area = _mask_rule(runtime, four_class, lgg)
+    manifest = _manifest(
+        classifier,
+        segmenter.model_copy(update={"threshold": threshold, "min_area_fraction": area}),
+        calibration,
+        ood,
+        draft.provenance,
+        {**figures, "ood_accepted": features_ok},
+    )
+    _write(manifest, out)
+    for file in out.glob("*.safetensors"):  # save_file leaves them to their owner alone
+        file.chmod(0o644)
+    return manifest
+
+
+def calibrate(folder: Path, four_class: Pack) -> Manifest:
+    """Fit temperature and decision threshold of a weights folder anew; return its new manifest.
+
+    The networks, the mask's rule and the out-of-distribution score stay as they are.
+
+    Args:
+        folder: the weights folder; its manifest is replaced, its figures have to be measured anew.
+        four_class: gray pack of the four-class sets.
+
+    Raises:
+        ModelError: there are no usable weights in the folder.
+    """
+    before = load_manifest(folder)
+    calibration, figures = _calibration(OpenVinoRuntime(folder, before, threads=0), four_class)
+    provenance = before.provenance.model_copy(
+        update={"commands": [*before.provenance.commands, this_command()]}
+    )
+    figures = before.val_metrics | figures
+    after = _manifest(
+        before.classifier, before.segmenter, calibration, before.ood, provenance, figures
+    )
+    _write(after, folder)
+    return after
+
+
+def _calibration(runtime: Runtime, four_class: Pack) -> tuple[Calibration, dict[str, float]]:
+    """What is fitted on ``val``'s distinct scans, and the figures there."""
     val = one_per_group(four_class, "val")
+    blocks = [sample.block for sample in val.samples]
     truth = np.array([CLASSES.index(s.label) for s in val.samples])
     logits = classify(runtime, val).logits
-    temperature = fit_temperature(logits, truth)
+    temperature = fit_temperature(logits, truth, blocks)
     found = calibrated(logits, temperature)
     tumour, is_tumour = 1 - found[:, NO_TUMOR], truth != NO_TUMOR
     decision = fit_decision_threshold(tumour, is_tumour, LEAST_SENSITIVITY)
-    threshold, area = _mask_rule(runtime, four_class, lgg)
     figures = {
         "balanced_accuracy": balanced_accuracy(truth, found.argmax(1), len(CLASSES)),
         "tumour_auc": rank_auc(is_tumour, tumour),
@@ -116,26 +152,22 @@ def export(
         "calibration_error_uncalibrated": expected_calibration_error(
             calibrated(logits, 1.0), truth
         ),
-        "ood_accepted": features_ok,
     }
-    manifest = _manifest(
-        classifier,
-        segmenter.model_copy(update={"threshold": threshold, "min_area_fraction": area}),
-        Calibration(
-            temperature=temperature,
-            decision_threshold=decision,
-            fitted_on=(
-                f"val: {len(truth)} distinct four-class scans; the threshold keeps "
-                f"{LEAST_SENSITIVITY:.0%} of the tumour scans"
-            ),
+    calibration = Calibration(
+        temperature=temperature,
+        decision_threshold=decision,
+        fitted_on=(
+            f"val: {len(truth)} distinct four-class scans of {len(set(blocks))} patients or groups "
+            "of copies, each of which weighs the same for the temperature; the threshold keeps "
+            f"{LEAST_SENSITIVITY:.0%} of the tumour scans at least, and is 0.5 at most"
         ),
-        ood,
-        draft.provenance,
-        figures,
     )
-    (out / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
-    log.info("val: %s", {k: round(v, 4) for k, v in figures.items()})
-    return manifest
+    return calibration, figures
+
+
+def _write(manifest: Manifest, folder: Path) -> None:
+    (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
+    log.info("val: %s", {name: round(value, 4) for name, value in manifest.val_metrics.items()})
 
 
 def _network(
@@ -177,65 +209,13 @@ def _bound(path: Path) -> BoundFile:
     return BoundFile(file=path.name, sha256=sha256_of(path))
 
 
-def classify(runtime: Runtime, pack: Pack, channel: int = -1) -> ClassifierOutput:
-    """The classifier's output on a whole pack; ``channel`` shows one channel in gray."""
-    parts = [runtime.classify(images) for images in _batches(pack, channel, 32)]
-    return ClassifierOutput(
-        *(
-            np.concatenate([getattr(p, name) for p in parts])
-            for name in ("logits", "features", "maps")
-        )
-    )
-
-
-def _batches(pack: Pack, channel: int, size: int) -> list[np.ndarray]:
-    batches = []
-    for start in range(0, len(pack.samples), size):
-        images = pack.images[start : start + size]
-        if channel >= 0:
-            images = images[..., channel : channel + 1]
-        if images.shape[3] == 1:
-            images = np.repeat(images, 3, axis=3)
-        batches.append(np.ascontiguousarray(images))
-    return batches
-
-
-def _feature_model(
-    runtime: Runtime, four_class: Pack, lgg: Pack, out: Path
-) -> tuple[OutOfDistribution, float]:
-    """Fit the feature model on ``train``, its threshold on ``val``; also the accepted share."""
-
-    def features(split: str) -> np.ndarray:
-        # LGG's neighbouring slices are alike; every eighth stands for the others.
-        slices = lgg.subset(lgg.positions(split)[::8])
-        parts = [classify(runtime, one_per_group(four_class, split)).features]
-        parts += [classify(runtime, slices, channel).features for channel in (-1, 0, 1, 2)]
-        return np.concatenate(parts)
-
-    model = FeatureModel.fit(features("train"), LEADING_DIRECTIONS)
-    arrays = {name: torch.from_numpy(value) for name, value in vars(model).items()}
-    save_file(arrays, out / "ood.safetensors")
-    scores = model.score(features("val"))
-    threshold = float(np.quantile(scores, ACCEPTED_SHARE))
-    entry = OutOfDistribution(
-        parameters=_bound(out / "ood.safetensors"),
-        threshold=threshold,
-        method=(
-            "Mahalanobis distance per dimension of the square roots of the pooled features under "
-            f"probabilistic PCA with {LEADING_DIRECTIONS} directions"
-        ),
-        fitted_on=f"train; the threshold accepts {ACCEPTED_SHARE:.0%} of val's scans",
-    )
-    return entry, float((scores <= threshold).mean())
-
-
 def _mask_rule(runtime: Runtime, four_class: Pack, lgg: Pack) -> tuple[float, float]:
     val = one_per_group(four_class, "val")
     figshare = val.subset(np.flatnonzero(val.has_mask))
     slices = lgg.subset(lgg.positions("val"))
     probability, truth, patients, heads = [], [], [], []
     for pack, alone in ((figshare, True), (slices, False)):
-        found = np.concatenate([runtime.segment(images) for images in _batches(pack, -1, 16)])
+        found = np.concatenate([runtime.segment(images) for images in batches(pack, 16)])
         probability.append(found)
         truth.append(pack.resized(found.shape[1]).masks > 0)
         patients += ["" if alone else s.block for s in pack.samples]
@@ -247,22 +227,6 @@ def _mask_rule(runtime: Runtime, four_class: Pack, lgg: Pack) -> tuple[float, fl
         np.concatenate(truth),
         np.array(patients),
         np.concatenate(heads),
-    )
-
-
-def _provenance(*runs: Path) -> Provenance:
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    teachers = [Path(t) for run in runs if (t := RunConfig.load(run / "config.json").teacher)]
-    commands = [(run / "command.txt").read_text().strip() for run in (*teachers, *runs)]
-    commands.append(shlex.join(["python", "-m", "train", *sys.argv[1:]]))
-    return Provenance(
-        data="figshare (Cheng 2017), TCGA-LGG (Buda 2019), sartaj, nickparvar, Br35H",
-        split="train/splits/four_class.csv and train/splits/lgg.csv, patient-disjoint",
-        commands=commands,
-        commit=commit,
-        licence=LICENCE,
     )
 
 

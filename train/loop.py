@@ -7,8 +7,11 @@ import copy
 import csv
 import logging
 import math
+import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Protocol
 
@@ -89,12 +92,15 @@ def fit(model: nn.Module, task: Task, config: RunConfig, folder: Path, resume: b
         model: the network, moved to the device here.
         task: batches, loss and validation.
         config: the run.
-        folder: run folder; ``checkpoint.pt``, ``log.csv``, ``config.json`` and at the end
-            ``weights.safetensors`` are written there.
-        resume: go on from the folder's checkpoint, if it has one.
+        folder: run folder; ``config.json``, ``command.txt``, ``checkpoint.pt``, ``log.csv`` and at
+            the end ``weights.safetensors`` are written there.
+        resume: go on from the folder's checkpoint, if it has one. Otherwise what an earlier run
+            left there is removed.
+
+    Raises:
+        ValueError: the folder's run is another one, or cannot be gone on from.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    _keep_config(config, folder, resume)
+    _make_ready(config, folder, resume)
     torch.manual_seed(config.seed)
     model = model.to(device(), memory_format=torch.channels_last)
     averaged = Averaged(model, config.ema)
@@ -170,15 +176,36 @@ def fit(model: nn.Module, task: Task, config: RunConfig, folder: Path, resume: b
     return averaged.model
 
 
-def _keep_config(config: RunConfig, folder: Path, resume: bool) -> None:
-    """Record the configuration; a run that is resumed must go on with the one it began with."""
-    path = folder / "config.json"
-    if resume and (folder / "checkpoint.pt").exists() and RunConfig.load(path) != config:
-        raise ValueError(
-            f"{path} holds other options than the ones given. Resume with its options, or give "
-            "another run folder."
-        )
-    config.save(path)
+def _make_ready(config: RunConfig, folder: Path, resume: bool) -> None:
+    """Record configuration and command, beside nothing that belongs to another run."""
+    path, checkpoint = folder / "config.json", folder / "checkpoint.pt"
+    if resume and checkpoint.exists():
+        kept = RunConfig.load(path)
+        names = [f.name for f in fields(config) if getattr(kept, f.name) != getattr(config, f.name)]
+        if names:
+            raise ValueError(
+                f"{path} holds other options than the ones given ({', '.join(names)}). Resume with "
+                "its options, or give another run folder."
+            )
+    else:
+        if resume and (folder / "weights.safetensors").exists():
+            raise ValueError(
+                f"{folder} holds finished weights and no checkpoint to go on from. Give another "
+                "run folder, or start anew without --resume."
+            )
+        begins = [Path(config.init).parent] if Path(config.init).is_file() else []
+        begins += [Path(config.teacher)] if config.teacher else []
+        if folder.resolve() in [place.resolve() for place in begins]:
+            raise ValueError(
+                f"{folder} holds what the run would begin with, and a new run removes it. Give "
+                "another run folder."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        # The checkpoint goes first: whatever is left, nobody goes on from it with other options.
+        for name in ("checkpoint.pt", "weights.safetensors", "log.csv"):
+            (folder / name).unlink(missing_ok=True)
+        config.save(path)
+    (folder / "command.txt").write_text(shlex.join(["python", "-m", "train", *sys.argv[1:]]) + "\n")
 
 
 def _drop_rows(path: Path, first: int) -> None:

@@ -24,7 +24,7 @@ def distillation(
 
     Args:
         logits: (n, classes).
-        labels: (n,), class numbers.
+        labels: (n,), class numbers, or (n, classes), the share of each class.
         teacher: the teacher's logits (n, classes), or None for cross entropy alone.
         weight: share of the teacher's term, 0 to 1.
         temperature: softening of both distributions.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core.types import CLASSES
 from train.config import RunConfig
-from train.data.augment import Augmentation, augment, standardise
+from train.data.augment import Augmentation, augment, mixed, quarter_turns, standardise
 from train.data.pack import Pack
 from train.data.sampling import Draw, Draws
 from train.evaluation.views import mask_probabilities, one_per_group, probabilities
@@ -58,10 +58,13 @@ class ClassifierTask:
         """Cross entropy with distillation on the augmented batch."""
         images, labels = batch
         images, _ = augment(images, None, Augmentation(), rng)
+        if self.config.mix:
+            images, labels = mixed(images, labels, len(CLASSES), self.config.mix, rng)
         images = standardise(images).contiguous(memory_format=torch.channels_last)
         wanted = None
         if self.teacher is not None:
             wanted = self.teacher(images)
+        images, _ = quarter_turns(images, None, self.config.quarter_turns, rng)
         return distillation(
             model(images).float(),
             labels,
@@ -106,19 +109,34 @@ class SegmenterTask:
     def loss(self, model: nn.Module, batch: tuple[Tensor, ...], rng: torch.Generator) -> Tensor:
         """Focal Tversky plus cross entropy on the augmented batch."""
         images, masks = augment(*batch, Augmentation(), rng)
+        images, masks = quarter_turns(images, masks, self.config.quarter_turns, rng)
         images = standardise(images).contiguous(memory_format=torch.channels_last)
         return segmentation(model(images), masks)
 
     def validate(self, model: nn.Module, side: int) -> dict[str, float]:
         """Mean Dice a figshare slice, and Dice pooled over all pixels of an LGG patient."""
-        found = mask_probabilities(model, self._val, side) >= 0.5
-        truth = self._val.resized(side).masks > 0
-        slices = [dice(f, t) for f, t in zip(found, truth, strict=True)]
-        found = mask_probabilities(model, self._val_lgg, side) >= 0.5
-        truth = self._val_lgg.resized(side).masks > 0
-        patients = np.array([s.block for s in self._val_lgg.samples])
-        pooled = [dice(found[patients == p], truth[patients == p]) for p in np.unique(patients)]
-        return {
-            "val_figshare_dice": float(np.mean(slices)),
-            "val_lgg_dice": float(np.mean(pooled)),
-        }
+        figures = mask_figures(model, self._val, self._val_lgg, side)
+        return {f"val_{name}": value for name, value in figures.items()}
+
+
+def mask_figures(model: nn.Module, figshare: Pack, lgg: Pack, side: int) -> dict[str, float]:
+    """What masks at 0.5 are worth, without a mirror image or a threshold that was chosen.
+
+    Args:
+        model: the segmenter.
+        figshare: slices with a lesion.
+        lgg: all slices of some patients, as composites.
+        side: input side in pixels.
+
+    Returns:
+        ``figshare_dice``: mean over slices; ``lgg_dice``: mean over patients of the Dice of all
+        their pixels.
+    """
+    found = mask_probabilities(model, figshare, side) >= 0.5
+    truth = figshare.resized(side).masks > 0
+    slices = [dice(f, t) for f, t in zip(found, truth, strict=True)]
+    found = mask_probabilities(model, lgg, side) >= 0.5
+    truth = lgg.resized(side).masks > 0
+    patients = np.array([s.block for s in lgg.samples])
+    pooled = [dice(found[patients == p], truth[patients == p]) for p in np.unique(patients)]
+    return {"figshare_dice": float(np.mean(slices)), "lgg_dice": float(np.mean(pooled))}

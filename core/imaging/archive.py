@@ -1,4 +1,4 @@
-"""ZIP archives of pictures, read member by member.
+"""ZIP archives of scans, read member by member.
 
 Nothing an archive says of itself is believed: sizes are counted while unpacking, names are labels
 and never paths. What is wrong with one member is said of that member, and the rest goes on; a
@@ -31,6 +31,7 @@ _LITTER_FOLDER = "__MACOSX"
 _LONGEST_LABEL = 200
 # The list of files at an archive's end is read at once: entries take 50 to 500 bytes in practice.
 _ENTRY_BYTES, _LEAST_LIST_BYTES = 1000, 1_000_000
+_END_BYTES = 1 << 17  # records and a comment of up to 64 KiB, read before the list
 # What the standard library raises on damaged archives and members, and on what it does not read.
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError
@@ -60,7 +61,7 @@ def is_archive(head: bytes) -> bool:
 def members(data: BinaryIO | bytes, limits: UploadLimits) -> Iterator[Member]:
     """The files of a ZIP archive and of the archives in it, one in memory at a time.
 
-    Folders and what operating systems add to them are left out. Whether a file is a picture is
+    Folders and what operating systems add to them are left out. Whether a file is a scan is
     not looked at.
 
     Args:
@@ -76,6 +77,36 @@ def members(data: BinaryIO | bytes, limits: UploadLimits) -> Iterator[Member]:
 
 class _LimitReachedError(InputError):
     """Nothing more is read of the whole archive."""
+
+
+class _ListTooLongError(Exception):
+    """An archive's list of files is longer than what may be read of it."""
+
+
+class _LimitedReads:
+    """A file of which, up to ``end_limit``, no more is read than the list of files may take.
+
+    So what counts is what zipfile reads, not which of an archive's statements of it (there are up
+    to three) is taken for the true one: it reads the end and the whole list before it parses them.
+    """
+
+    def __init__(self, stream: BinaryIO, list_bytes: int) -> None:
+        self._stream = stream
+        self._left: int | None = list_bytes + _END_BYTES
+        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if self._left is None:
+            return self._stream.read(size)
+        found = self._stream.read(self._left + 1 if size < 0 else min(size, self._left + 1))
+        self._left -= len(found)
+        if self._left < 0:
+            raise _ListTooLongError
+        return found
+
+    def end_limit(self) -> None:
+        """Let members be read."""
+        self._left = None
 
 
 class _Reader:
@@ -125,9 +156,12 @@ class _Reader:
     def _opened(self, stream: BinaryIO) -> zipfile.ZipFile:
         try:
             entries = self._limits.archive_members
-            if _list_bytes(stream) > max(_LEAST_LIST_BYTES, entries * _ENTRY_BYTES):
-                raise self._too_many()
-            return zipfile.ZipFile(stream)
+            limited = _LimitedReads(stream, max(_LEAST_LIST_BYTES, entries * _ENTRY_BYTES))
+            archive = zipfile.ZipFile(limited)  # which reads the list of files
+            limited.end_limit()
+            return archive
+        except _ListTooLongError as error:
+            raise self._too_many() from error
         except _DAMAGE as error:
             raise InputError(
                 "The ZIP archive is damaged or incomplete, or of a rare kind. Please make or "
@@ -185,26 +219,7 @@ class _Reader:
         )
 
     def _too_large(self) -> InputError:
-        return InputError(
-            f"The file unpacks to more than {_size(self._limits.member_bytes)}, far more than a "
-            "brain MRI slice. Please export the slice alone."
-        )
-
-
-def _list_bytes(stream: BinaryIO) -> int:
-    """Size that an archive claims for its list of files, which is how much of it will be read."""
-    stream.seek(0, io.SEEK_END)
-    # The record stands at the end; only a comment of up to 64 KiB may follow it.
-    stream.seek(max(0, stream.tell() - (1 << 16) - 100))
-    tail = stream.read()
-    at = tail.rfind(b"PK\5\6")
-    if at < 0:
-        return 0
-    (size,) = struct.unpack_from("<I", tail, at + 12)
-    at = tail.rfind(b"PK\6\6")  # the same in 64 bits
-    if size == 0xFFFFFFFF and at >= 0:
-        (size,) = struct.unpack_from("<Q", tail, at + 40)
-    return size
+        return InputError(f"The file unpacks to {self._limits.too_large}")
 
 
 def _name_parts(info: zipfile.ZipInfo) -> list[str]:

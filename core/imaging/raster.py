@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 
 import cv2
@@ -10,7 +11,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from core.errors import InputError
-from core.types import FloatArray, Scan, ScanKind
+from core.imaging.colours import gray_or_composite
+from core.types import FloatArray, Scan
+
+log = logging.getLogger(__name__)
 
 MAX_PIXELS = 100_000_000
 SUPPORTED_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
@@ -19,6 +23,8 @@ SUPPORTED_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 # only when no formats are named, so they are loaded here.
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "DIB", "WEBP")
 Image.init()
+# At the level of debugging, Pillow logs the texts of a file, names of patients among them.
+logging.getLogger("PIL").setLevel(logging.INFO)
 # How files of those formats begin. One that begins so and is still not recognised is damaged or of
 # a rare kind, and saying "not a picture" of it would mislead.
 _PNG_SIGNATURE = b"\x89PNG"
@@ -41,12 +47,6 @@ _TIFF_BITS, _TIFF_COMPRESSION, _TIFF_PHOTOMETRIC, _TIFF_PLANAR = 258, 259, 262, 
 _TIFF_EXTRA_SAMPLES, _TIFF_SAMPLE_FORMAT = 338, 339
 _SUBSAMPLED = 6  # YCbCr, whose pixels may share colours
 _UNASSOCIATED = 2  # a TIFF's alpha that the colours are not yet multiplied with
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-# A gray scan saved in colour may carry a few coloured marks (arrows, a frame). Channels must differ
-# over more of the lit picture than that, and by more than JPEG's colour noise, to count as
-# sequences.
-_COMPOSITE_SPREAD = 0.08
-_COMPOSITE_SHARE = 0.02
 # No scanner writes such values; differences of larger ones would overflow float32.
 _LARGEST_VALUE = 1e30
 
@@ -82,9 +82,7 @@ def decode_with_orientation(data: bytes) -> tuple[Scan, int]:
         raise InputError("The file is empty (0 bytes). Please export the scan again.")
     try:
         pixels, bits, source_format, orientation = _read(data)
-        kind = ScanKind.COMPOSITE if _channels_differ(pixels) else ScanKind.GRAY
-        if kind is ScanKind.GRAY and pixels.shape[2] == 3:
-            pixels = (pixels @ _LUMA)[..., None]
+        pixels, kind = gray_or_composite(pixels)
     except MemoryError as error:
         # Damaged headers may ask for absurd amounts, honest ones for more than is free.
         raise InputError(
@@ -115,7 +113,9 @@ def _read(data: bytes) -> tuple[FloatArray, int, str, int]:
             raise _unrecognised(data) from error
         except Exception as error:
             # Damaged files make Pillow's readers raise nearly everything: OSError, SyntaxError,
-            # ValueError, KeyError, TypeError, struct.error, zlib.error: no list is complete.
+            # ValueError, KeyError, TypeError, struct.error, zlib.error: no list is complete. So the
+            # kind is logged, by which an error of the program itself is found.
+            log.warning("A picture was refused as damaged: %s", type(error).__name__)
             raise _damaged() from error
     if bits > 16:
         pixels = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
@@ -147,7 +147,8 @@ def _unrecognised(data: bytes) -> InputError:
         )
     return InputError(
         "This is not a picture the program reads. "
-        "Expected JPEG, PNG, TIFF, BMP or WebP; please export the scan as one of these."
+        "Expected JPEG, PNG, TIFF, BMP or WebP, DICOM or NIfTI; please export the scan as one of "
+        "these."
     )
 
 
@@ -276,21 +277,3 @@ def _orient(pixels: FloatArray, orientation: int) -> FloatArray:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
-
-
-def _channels_differ(pixels: FloatArray) -> bool:
-    if pixels.shape[2] == 1:
-        return False
-    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
-    highest = np.maximum(np.maximum(red, green), blue)
-    lowest = np.minimum(np.minimum(red, green), blue)
-    darkest = float(lowest.min())
-    least = _COMPOSITE_SPREAD * (float(highest.max()) - darkest)
-    if least <= 0:
-        return False
-    # Only lit pixels count, so that a wide black border does not outvote the head.
-    lit = (highest - darkest) > least
-    if not lit.any():
-        return False
-    share = float(((highest - lowest)[lit] > least).mean())
-    return share > _COMPOSITE_SHARE

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import WeightsError
-from core.imaging import map_to_source, prepare
+from core.imaging import prepare
 from core.inference.calibration import calibrated
-from core.inference.gradcam import heat_map
+from core.inference.gradcam import HeatMaps
 from core.inference.masks import mask_in_source, square_mask
 from core.inference.ood import FeatureModel
 from core.inference.runtime import ClassifierOutput, Runtime, load_runtime
@@ -75,15 +75,12 @@ class Engine:
         self,
         scans: Sequence[Scan],
         heat_map_class: TumourClass | None = None,
-        *,
-        all_heat_maps: bool = False,
     ) -> list[Analysis]:
         """Analyse a batch of scans.
 
         Args:
             scans: decoded scans of any sizes.
-            heat_map_class: the class that the heat maps explain; the predicted one by default.
-            all_heat_maps: whether ``heat_maps`` holds the heat map of every class too.
+            heat_map_class: the class that ``heat_map`` explains; the predicted one by default.
 
         Returns:
             One analysis a scan, in the given order.
@@ -106,7 +103,6 @@ class Engine:
                 masks[index],
                 float(strangeness[index]),
                 heat_map_class,
-                all_heat_maps,
                 shared_ms,
             )
             for index, one in enumerate(prepared)
@@ -120,19 +116,12 @@ class Engine:
         mask_probability: FloatArray,
         strangeness: float,
         heat_map_class: TumourClass | None,
-        all_heat_maps: bool,
         shared_ms: float,
     ) -> Analysis:
         started = time.perf_counter()
         by_class = {c: float(p) for c, p in zip(CLASSES, probabilities, strict=True)}
         tumour = 1.0 - by_class[TumourClass.NO_TUMOR]
         predicted = CLASSES[int(probabilities.argmax())]
-        explained = heat_map_class or predicted
-        heat_maps = {
-            name: map_to_source(heat_map(one, prepared.geometry.side), prepared.geometry)
-            for name, one in zip(CLASSES, class_maps, strict=True)
-            if all_heat_maps or name == explained
-        }
         in_square = self.square_mask(mask_probability, prepared.head)
         head_area = max(1, int(prepared.head.sum()))
         mask = mask_in_source(mask_probability, in_square, prepared, self.manifest.segmenter)
@@ -143,13 +132,12 @@ class Engine:
             suspected=tumour >= self.manifest.calibration.decision_threshold,
             mask=mask,
             mask_area_fraction=min(1.0, int((in_square > 0).sum()) / head_area),
-            heat_map=heat_maps[explained],
-            heat_map_class=explained,
+            heat_maps=HeatMaps(class_maps, prepared.geometry),
+            heat_map_class=heat_map_class or predicted,
             ood_score=strangeness,
             # A picture of one value has nothing to be strange by, and is no scan all the same.
             in_distribution=prepared.contrast > 0 and strangeness <= self.manifest.ood.threshold,
             kind=prepared.kind,
             model_version=self.model_version,
             elapsed_ms=shared_ms + (time.perf_counter() - started) * 1000,
-            heat_maps=heat_maps if all_heat_maps else {},
         )

@@ -11,6 +11,7 @@ from reportlab.platypus import Flowable
 from core.reports import paper
 from core.reports.paper import Text, build, grid
 from core.reports.scans import ReportedScan, further_scans, scan_section
+from core.reports.series import ReportedSeries, series_section
 from core.triage.words import CLASS_NAMES, REQUESTED_NAMES, STATUS_NAMES, account_name
 from core.types import CaseStatus, CaseSummary, Decision, Note, Reader, StudyDetails, TumourClass
 
@@ -25,7 +26,8 @@ class CaseReport:
     Attributes:
         case: the case as the worklist shows it.
         details: what the sender said of it.
-        scans: its scans; the first ``MOST_PICTURED`` are shown with their pictures.
+        scans: its scans that are slices of no series; the first ``MOST_PICTURED`` are shown with
+            their pictures.
         decisions: of the present round, oldest first.
         earlier_decisions: made before new scans reopened the case, oldest first.
         missing: what the case still lacks before it is reported, in words; None where nothing.
@@ -33,6 +35,7 @@ class CaseReport:
         model: what has to be known of the model, one paragraph each.
         printed_at: in UTC.
         printed_by: who asked for the report.
+        series: its series, the one that decided the priority first.
     """
 
     case: CaseSummary
@@ -45,6 +48,7 @@ class CaseReport:
     model: tuple[str, ...]
     printed_at: datetime
     printed_by: Reader
+    series: tuple[ReportedSeries, ...] = ()
 
 
 def case_report(report: CaseReport) -> bytes:
@@ -220,6 +224,8 @@ def _notes(notes: Sequence[Note], text: Text) -> list[Flowable]:
 
 def _models_findings(report: CaseReport, text: Text) -> list[Flowable]:
     flowables: list[Flowable] = [text.heading("What the model says", paper.SECTION)]
+    for series in report.series:
+        flowables += series_section(series, text)
     shown, listed = report.scans[:MOST_PICTURED], report.scans[MOST_PICTURED:]
     for scan in shown:
         flowables += scan_section(scan, len(report.scans), text)

@@ -36,6 +36,7 @@ class ReportedScan:
         problem: why there is no finding, or why there are no pictures, in words; None where both
             are there.
         pictures: what to show, left to right; empty where there is nothing to show.
+        label: what it is called; None for ``Scan 2 of 5``.
     """
 
     number: int
@@ -45,6 +46,7 @@ class ReportedScan:
     decision_threshold: float | None
     problem: str | None
     pictures: tuple[ReportedPicture, ...] = ()
+    label: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,7 @@ def scan_section(scan: ReportedScan, count: int, text: Text) -> list[Flowable]:
         count: scans of the case.
         text: makes the paragraphs.
     """
-    title = f"Scan {scan.number} of {count}"
+    title = scan.label or f"Scan {scan.number} of {count}"
     if scan.finding:
         title += f": {words.headline(scan.finding)}"
     parts: list[Flowable] = [text.heading(title, paper.SUBSECTION, level=1)]

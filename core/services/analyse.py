@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from core.config import Settings, settings
+from core.config import Settings, UploadLimits, settings
 from core.errors import InputError
-from core.imaging import SUPPORTED_SUFFIXES, decode
+from core.imaging import SUPPORTED_SUFFIXES, check_head_mr, decode, open_image
+from core.imaging.extent import check_extent
 from core.inference import Engine
-from core.types import Analysis, Scan
+from core.inference.measure import measure_lesion
+from core.types import Analysis, Scan, ScanFinding
 
 __all__ = [
     "SUPPORTED_SUFFIXES",
@@ -25,6 +27,9 @@ __all__ = [
     "analyse_all",
     "load_engine",
     "model_facts",
+    "read_file",
+    "scan_finding",
+    "single_slice",
 ]
 
 BATCH_SIZE = 8
@@ -41,11 +46,12 @@ class Source:
 
     Attributes:
         name: how the input is called in results.
-        data: the file's bytes, or the path to read them from.
+        data: the file's bytes, or the path to read them from, or what decodes the scan: it may
+            raise an InputError.
     """
 
     name: str
-    data: bytes | Path
+    data: bytes | Path | Callable[[], Scan]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +115,6 @@ def analyse_all(
     engine: Engine,
     sources: Iterable[Source],
     batch_size: int = BATCH_SIZE,
-    all_heat_maps: bool = False,
 ) -> Iterator[Outcome]:
     """Analyse inputs batch by batch.
 
@@ -119,7 +124,6 @@ def analyse_all(
         engine: from ``load_engine``.
         sources: the inputs; read as they are needed.
         batch_size: largest number of inputs that go through the networks together, at least 1.
-        all_heat_maps: whether the analyses bring the heat map of every class.
 
     Yields:
         One outcome an input, in input order. An input that cannot be read or decoded is a
@@ -133,32 +137,73 @@ def analyse_all(
             decoded = _decode(source)
             size = decoded.pixels.size if isinstance(decoded, Scan) else 0
             if waiting and pixels + size > _BATCH_PIXELS:
-                yield from _analyse_batch(engine, waiting, all_heat_maps)
+                yield from _analyse_batch(engine, waiting)
                 waiting, pixels = [], 0
             waiting.append((source.name, decoded))
             pixels += size
-        yield from _analyse_batch(engine, waiting, all_heat_maps)
+        yield from _analyse_batch(engine, waiting)
         waiting, pixels = [], 0
+
+
+def single_slice(data: bytes, limits: UploadLimits) -> Scan:
+    """The scan in a file that holds one slice.
+
+    Args:
+        data: the file's bytes.
+        limits: how many pixels it may have.
+
+    Raises:
+        InputError: it cannot be read, is no MRI of the head, or holds several slices.
+    """
+    check_extent(data, limits.picture_megapixels, limits.volume_megapixels)
+    image = open_image(data)
+    if image.series is not None:
+        check_head_mr(image.series)
+    if image.frame_count > 1:
+        raise InputError(
+            f"The file holds {image.frame_count} slices. Please send it on the Upload page, where "
+            "it is read as one volume."
+        )
+    return image.scan(0)
+
+
+def scan_finding(found: Analysis, spacing_mm: tuple[float, float] | None) -> ScanFinding:
+    """What triage looks at of an analysis.
+
+    Args:
+        found: the analysis.
+        spacing_mm: millimetres between rows and between columns, where known.
+    """
+    return ScanFinding(
+        probabilities=found.probabilities,
+        predicted=found.predicted,
+        tumour_probability=found.tumour_probability,
+        suspected=found.suspected,
+        lesion=measure_lesion(found.mask, found.mask_area_fraction, spacing_mm),
+        in_distribution=found.in_distribution,
+        kind=found.kind,
+        model_version=found.model_version,
+    )
 
 
 def _decode(source: Source) -> Scan | Failure:
     try:
-        data = source.data if isinstance(source.data, bytes) else _read(source.data)
+        if callable(source.data):
+            return source.data()
+        data = source.data if isinstance(source.data, bytes) else read_file(source.data)
         return decode(data)
     except InputError as error:
         return Failure(source.name, str(error))
 
 
-def _analyse_batch(
-    engine: Engine, batch: list[tuple[str, Scan | Failure]], all_heat_maps: bool
-) -> Iterator[Outcome]:
+def _analyse_batch(engine: Engine, batch: list[tuple[str, Scan | Failure]]) -> Iterator[Outcome]:
     scans = [one for _, one in batch if isinstance(one, Scan)]
-    analyses = iter(engine.analyse(scans, all_heat_maps=all_heat_maps))
+    analyses = iter(engine.analyse(scans))
     for name, one in batch:
         yield one if isinstance(one, Failure) else Success(name, one, next(analyses))
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """The bytes of a file.
 
     Raises:
@@ -175,8 +220,8 @@ def _read(path: Path) -> bytes:
             raise InputError("This is not a file but a device or a pipe. Please name a file.")
         if about.st_size > _MAX_BYTES:
             raise InputError(
-                f"The file has {about.st_size / 1e9:.1f} GB, far more than a brain MRI slice. "
-                "Please export the slice alone."
+                f"The file has {about.st_size / 1e9:.1f} GB, far more than a series of brain "
+                "MRI slices. Please export the series alone."
             )
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -1,4 +1,4 @@
-"""What an upload brings: pictures, and archives of pictures, one file at a time."""
+"""What an upload brings: files, and archives of files, one at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Upload:
     """One uploaded file.
 
     Attributes:
-        name: the file's name; kept in the uploader's list of the batch only.
+        name: the file's name; kept in the uploader's list of the batch only, and only of an
+            ordinary picture that is read.
         data: its bytes, or an open file with them.
     """
 
@@ -41,18 +42,21 @@ class Arrival:
         name: its name; within an archive, that of the archive before it.
         data: its bytes; None where there are none to be had.
         problem: why not, in words for the uploader.
+        archive: which of the uploaded files it was in, or is where that could not be read to its
+            end; None where it came by itself.
     """
 
     name: str
     data: bytes | None
     problem: str | None = None
+    archive: int | None = None
 
 
 def arrivals(uploads: Iterable[Upload], limits: UploadLimits) -> Iterator[Arrival]:
     """The files of an upload, archives unpacked member by member; one is in memory at a time.
 
     Args:
-        uploads: pictures and archives; read as they are needed.
+        uploads: files and archives; read as they are needed.
         limits: what one upload may bring.
 
     Yields:
@@ -65,15 +69,15 @@ def arrivals(uploads: Iterable[Upload], limits: UploadLimits) -> Iterator[Arriva
                     f"More than {limits.files} files were sent at once. Please put them into one "
                     "ZIP archive and send that."
                 )
-            yield from _unpacked(upload, limits)
+            yield from _unpacked(upload, count, limits)
         except InputError as error:
-            yield Arrival(upload.name, None, str(error))
+            yield Arrival(upload.name, None, str(error), count)
         except Exception:
             log.exception("File %d of an upload could not be read", count)
-            yield Arrival(upload.name, None, FAULT)
+            yield Arrival(upload.name, None, FAULT, count)
 
 
-def _unpacked(upload: Upload, limits: UploadLimits) -> Iterator[Arrival]:
+def _unpacked(upload: Upload, number: int, limits: UploadLimits) -> Iterator[Arrival]:
     if isinstance(upload.data, bytes):
         head = upload.data[:_HEAD_BYTES]
     else:
@@ -82,14 +86,11 @@ def _unpacked(upload: Upload, limits: UploadLimits) -> Iterator[Arrival]:
         upload.data.seek(0)
     if is_archive(head):
         for member in members(upload.data, limits):
-            yield Arrival(f"{upload.name}/{member.name}", member.data, member.problem)
+            yield Arrival(f"{upload.name}/{member.name}", member.data, member.problem, number)
         return
     # One byte more than allowed tells that there is more.
     most = limits.member_bytes + 1
     data = upload.data if isinstance(upload.data, bytes) else upload.data.read(most)
     if len(data) >= most:
-        raise InputError(
-            f"The file has more than {limits.member_bytes / 1e6:,.0f} MB, far more than a brain "
-            "MRI slice. Please export the slice alone."
-        )
+        raise InputError(f"The file has {limits.too_large}")
     yield Arrival(upload.name, data)

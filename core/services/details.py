@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
 from core.errors import InputError
+from core.store.rows import folded_reference
 from core.types import StudyDetails
 
 LONGEST_REFERENCE = 120
@@ -57,6 +58,10 @@ def contradictions(kept: StudyDetails, sent: StudyDetails) -> list[str]:
         One sentence each; without the values, which may say who the patient is.
     """
     pairs = {
+        "patient reference": (
+            kept.patient_reference and folded_reference(kept.patient_reference),
+            sent.patient_reference and folded_reference(sent.patient_reference),
+        ),
         "study date": (kept.study_date, sent.study_date),
         "site": (kept.site, sent.site),
         "indication": (kept.indication, sent.indication),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.engine import URL
 
 from core import config
 from core.config import Settings
+from core.imaging.deidentify.pseudonyms import Pseudonyms, load_pseudonyms
 from core.jobs.queue import Queue
 from core.services.rules import apply_rules
 from core.store.database import Database
@@ -16,6 +18,7 @@ from core.store.files import FileStore
 
 _DATABASE = "neurotriage.db"
 _FILES = "files"
+_KEY = "pseudonyms.key"
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,17 @@ class Installation:
         database: the rows.
         files: pictures, masks and heat maps.
         queue: the hints that wake workers.
+        pseudonyms: of the patients and UIDs in DICOM and NIfTI files.
+        identity: what caches that serve several installations tell them apart by: numbers of cases
+            and series begin with 1 in each.
     """
 
     settings: Settings
     database: Database
     files: FileStore
     queue: Queue
+    pseudonyms: Pseudonyms
+    identity: str = field(default_factory=lambda: secrets.token_hex(8), compare=False)
 
 
 def open_installation(settings: Settings | None = None) -> Installation:
@@ -53,6 +61,9 @@ def open_installation(settings: Settings | None = None) -> Installation:
         database=database,
         files=files,
         queue=Queue.open(settings.queue_url.get_secret_value(), settings.storage),
+        pseudonyms=load_pseudonyms(
+            settings.storage / _FILES / _KEY, settings.pseudonym_key.get_secret_value()
+        ),
     )
 
 

@@ -154,7 +154,7 @@ def model_card(installation: Installation) -> ModelCard:
 
 
 def live_figures(installation: Installation, days: int) -> LiveFigures:
-    """Figures of the last days, today included.
+    """Figures of the last days, today included and simulated cases left out.
 
     Args:
         installation: whose.

@@ -170,10 +170,10 @@ class Strangers(_Section):
 
 
 class Shortcut(_Section):
-    """What a guess from the presumed sequence alone reaches, without looking for a tumour."""
+    """What a guess from a scan's brightness alone reaches, without looking for a tumour."""
 
-    balanced_accuracy: float | None
-    tumour_auc: float | None
+    balanced_accuracy: Figure
+    tumour_auc: Figure
 
 
 class ModelMetrics(_Section):
@@ -222,7 +222,7 @@ def read_metrics(folder: Path) -> ModelMetrics:
             robustness=_sections(Robustness, _mapping(trust, "robustness")),
             strangers=_section(Strangers, trust.get("out_of_distribution")),
             shortcut=_section(
-                Shortcut, _mapping(trust, "modality").get("class_from_sequence_alone")
+                Shortcut, _mapping(trust, "modality").get("class_from_brightness_alone")
             ),
         )
     except ValidationError as error:

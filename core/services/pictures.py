@@ -55,20 +55,25 @@ def preview(success: Success) -> Preview:
     small = dataclasses.replace(
         success.analysis,
         mask=np.where(resized(success.analysis.mask, size) >= 128, 255, 0).astype(np.uint8),
-        heat_map=resized(success.analysis.heat_map, size),
+        heat_maps={success.analysis.heat_map_class: resized(success.analysis.heat_map, size)},
     )
-    picture = resized(display_picture(success.scan), size)
+    picture = display_picture(success.scan, size)
     return Preview(name=success.name, size=success.scan.size, picture=picture, analysis=small)
 
 
-def display_picture(scan: Scan) -> UInt8Array:
+def display_picture(scan: Scan, size: tuple[int, int]) -> UInt8Array:
     """A scan as the eye sees it: each channel stretched between its robust percentiles.
+
+    Args:
+        scan: of any size; a large one is made small before anything else is done with it.
+        size: height and width of the picture.
 
     Returns:
         uint8, shape (height, width, 3); three equal channels for a gray scan.
     """
     low, high = display_window(scan.pixels)
-    stretched = (scan.pixels - low) / np.maximum(high - low, 1e-6)
+    pixels = resized(scan.pixels, size).reshape(*size, -1)  # OpenCV drops a single channel
+    stretched = (pixels - low) / np.maximum(high - low, 1e-6)
     picture = np.rint(np.clip(stretched, 0, 1) * 255).astype(np.uint8)
     return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
 
@@ -155,7 +160,7 @@ def thumbnail_png(scan: Scan, mask: UInt8Array) -> bytes:
     size = size_for(scan.size, _THUMBNAIL_SIDE)
     # Every pixel that is masked in part counts, so that a small lesion does not vanish.
     small = np.where(resized(mask, size) > 0, 255, 0).astype(np.uint8)
-    picture = overlay_mask(resized(display_picture(scan), size), small, MaskStyle.OUTLINE, 1.0)
+    picture = overlay_mask(display_picture(scan, size), small, MaskStyle.OUTLINE, 1.0)
     return _png(picture[..., ::-1])
 
 

@@ -8,32 +8,25 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import BinaryIO
 
-import numpy as np
-
 from core.errors import StoreError, WeightsError
-from core.reports.pdf import MOST_PICTURED, CaseReport, case_report
-from core.reports.scans import ReportedPicture, ReportedScan, reported_picture
+from core.reports.pdf import CaseReport, case_report
 from core.reports.training_set import TrainingRow, TrainingSetWriter, picture_path
 from core.services.installation import Installation, now
 from core.services.model_card import model_card
 from core.services.model_metrics import interval_in_words, value_in_words
-from core.services.pictures import MaskStyle, overlay_heat_map, overlay_mask, resized, size_for
-from core.services.review_layers import ScanLayers, scan_layers
-from core.services.review_view import CaseView, case_view
+from core.services.report_scans import reported_scans, reported_series
+from core.services.review_view import case_view
+from core.services.volumes import case_series
 from core.store import audit, reviews, training
 from core.store.images import StoredScan
 from core.store.rows import utc
 from core.store.training import ReportedCase
-from core.triage import words
-from core.types import Reader, ScanFinding, TumourClass, UInt8Array
+from core.types import Reader, TumourClass
 
 __all__ = ["TrainingExport", "case_pdf", "training_export"]
 
 log = logging.getLogger(__name__)
 
-# 57 mm on paper at 285 pixels an inch.
-_PRINTED_SIDE = 640
-_HEAT_OPACITY = 0.6
 # What is said of the model's worth in a report.
 _FIGURES = {
     "tumour_sensitivity": "Tumour scans of the test set that reach the decision threshold:",
@@ -74,11 +67,13 @@ def case_pdf(installation: Installation, reader: Reader, case_id: int) -> bytes:
         view = case_view(session, installation.settings, reader, case_id, printed)
         counted = {one.id for one in view.readings}
         earlier = [one for one in reviews.decisions(session, case_id) if one.id not in counted]
+    found = case_series(installation, view)
     data = case_report(
         CaseReport(
             case=view.summary,
             details=view.details,
-            scans=_reported_scans(installation, view),
+            scans=reported_scans(installation, view, found.pictures),
+            series=reported_series(installation, found),
             decisions=view.readings,
             earlier_decisions=tuple(earlier),
             missing=view.missing,
@@ -105,7 +100,8 @@ def training_export(
 ) -> TrainingExport:
     """Write read cases as a training set, see ``core.reports.training_set``.
 
-    A picture that several cases share is labelled by the latest decision. That the export was made
+    Simulated cases are left out: they are drawn, not read. A picture that several cases share is
+    labelled by the latest decision. That the export was made
     is written into the audit log.
 
     Args:
@@ -151,84 +147,6 @@ def training_export(
             user_id=reader.id,
         )
     return export
-
-
-def _reported_scans(installation: Installation, view: CaseView) -> tuple[ReportedScan, ...]:
-    """The one that decided the priority first, then the most suspicious."""
-    order = sorted(
-        range(len(view.scans)),
-        key=lambda index: (index != view.leading, _suspicion(view.scans[index])),
-    )
-    return tuple(
-        _reported_scan(installation, index + 1, view.scans[index], place < MOST_PICTURED)
-        for place, index in enumerate(order)
-    )
-
-
-def _suspicion(scan: StoredScan) -> float:
-    """Smaller is more suspicious; what the model has not seen comes before all others."""
-    return -2.0 if scan.analysis is None else -scan.analysis.finding.tumour_probability
-
-
-def _reported_scan(
-    installation: Installation, number: int, scan: StoredScan, pictured: bool
-) -> ReportedScan:
-    analysis = scan.analysis
-    problem = None
-    if analysis is None:
-        problem = scan.failure or "The model has not looked at this scan yet."
-    pictures: tuple[ReportedPicture, ...] = ()
-    if pictured:
-        try:
-            explained = None if analysis is None else _explained(analysis.finding)
-            pictures = _pictures(scan_layers(installation, scan.id), explained)
-        except StoreError:
-            log.exception("scan %d is reported without its pictures", scan.id)
-            problem = (
-                f"{problem or ''} Its pictures are missing from the file store. "
-                "Please have the store restored from a backup."
-            ).strip()
-    return ReportedScan(
-        number=number,
-        size=(scan.height, scan.width),
-        spacing_mm=scan.spacing_mm,
-        finding=None if analysis is None else analysis.finding,
-        decision_threshold=None if analysis is None else analysis.decision_threshold,
-        problem=problem,
-        pictures=pictures,
-    )
-
-
-def _explained(finding: ScanFinding) -> TumourClass:
-    """The class whose heat map tells most: the tumour, where one is suspected."""
-    return words.likeliest_tumour(finding) if finding.suspected else finding.predicted
-
-
-def _pictures(layers: ScanLayers, explained: TumourClass | None) -> tuple[ReportedPicture, ...]:
-    """The scan as the viewer shows it first, with the mask, and with the heat map."""
-    # Small scans are enlarged: an outline drawn on few pixels looks ragged.
-    size = size_for(layers.pixels.shape, _PRINTED_SIDE)
-    picture = resized(_as_shown(layers), size)
-    shown = [reported_picture("The scan.", picture)]
-    if layers.mask is not None:
-        mask = np.where(resized(layers.mask, size) >= 128, 255, 0).astype(np.uint8)
-        outlined = overlay_mask(picture, mask, MaskStyle.OUTLINE, 1.0)
-        shown.append(reported_picture("Outline of the mask.", outlined))
-    elif explained:
-        shown.append(reported_picture("No region was outlined.", picture))
-    if explained and explained in layers.heat_maps:
-        heat = resized(layers.heat_maps[explained], size).astype(np.float32) / 255
-        warm = overlay_heat_map(picture, heat, _HEAT_OPACITY)
-        shown.append(reported_picture(words.heat_map_meaning(explained), warm))
-    return tuple(shown)
-
-
-def _as_shown(layers: ScanLayers) -> UInt8Array:
-    window = layers.windows["all"][0]
-    values = layers.pixels.astype(np.float32) * layers.scale + layers.offset
-    share = (values - window.low) / max(window.high - window.low, 1e-6)
-    picture = np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
-    return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
 
 
 def _about_the_model(installation: Installation, scans: Sequence[StoredScan]) -> tuple[str, ...]:

@@ -8,34 +8,31 @@ image's lease. Pictures are stored before the rows that name them.
 from __future__ import annotations
 
 import logging
-import os
-import secrets
-import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.orm import Session
 
 from core.config import Settings
 from core.errors import StoreError
 from core.inference import Engine
-from core.inference.measure import measure_lesion
-from core.services.analyse import BATCH_SIZE, Failure, Outcome, Source, Success, analyse_all
+from core.services.analyse import BATCH_SIZE, Failure, Outcome, Source, analyse_all
 from core.services.installation import Installation, now
-from core.services.pictures import heat_map_png, mask_png, shrunk, thumbnail_png
+from core.services.new_analysis import store_analysis
+from core.services.programs import lease_owner
 from core.services.ranking import place_cases, rerank
+from core.services.stored_pixels import PixelReader
 from core.store import scoring
-from core.store.scoring import ClaimedImage, NewAnalysis
-from core.types import ScanFinding
+from core.store.scoring import ClaimedImage
+from core.types import Scan
 
 __all__ = ["rerank", "score_waiting"]
 
 log = logging.getLogger(__name__)
 
-# A heat map has a few cells only: nothing is lost in a small picture.
-_HEAT_MAP_SIDE = 512
 # Signs of life a lease, so that one may come late.
 _BEATS_PER_LEASE = 3
 # Longer than any batch takes. A worker that hangs gives no more signs of life then.
@@ -71,7 +68,7 @@ def score_waiting(
         StoreError: database or file store are in trouble. What was in hand waits again.
     """
     stop = stop or threading.Event()
-    work = _Work(installation, engine, _owner(), stop)
+    work = _Work(installation, engine, lease_owner(), stop, PixelReader(installation.files))
     _give_up_exhausted(installation)
     taken = 0
     while not stop.is_set() and (claimed := work.claim()):
@@ -95,6 +92,7 @@ class _Work:
     engine: Engine
     owner: str
     stop: threading.Event
+    reader: PixelReader
 
     def claim(self) -> list[ClaimedImage]:
         settings = self.installation.settings
@@ -144,8 +142,8 @@ class _Work:
         """
         left = list(claimed)
         try:
-            if len(left) > 1:
-                self._together(left)
+            if len(left) > 1 and self._together(left):
+                left = []
             while left and not self.stop.is_set():
                 self._alone(left[0])
                 left.pop(0)
@@ -155,73 +153,64 @@ class _Work:
             raise
         self._give_back(left)
 
-    def _together(self, left: list[ClaimedImage]) -> None:
-        """Score images; those that are done leave the list."""
+    def _together(self, images: Sequence[ClaimedImage]) -> bool:
+        """Score images and record them all at once; says whether that went well.
+
+        A case of many slices is so ranked once for all of them.
+        """
         try:
-            for outcome in self._outcomes(list(left)):
-                self._settle(left[0], outcome)
-                left.pop(0)
+            self._settle(zip(images, self._outcomes(images), strict=True))
         except StoreError:
             raise
         except Exception:
-            log.warning("A batch failed; %d images are tried alone.", len(left), exc_info=True)
+            log.warning("A batch failed; %d images are tried alone.", len(images), exc_info=True)
+            return False
+        return True
 
     def _alone(self, image: ClaimedImage) -> None:
         try:
-            for outcome in self._outcomes([image]):
-                self._settle(image, outcome)
+            self._settle(zip([image], self._outcomes([image]), strict=True))
         except StoreError:
             raise
         except Exception as error:
             self._put_off(image, error)
 
     def _outcomes(self, claimed: Sequence[ClaimedImage]) -> Iterator[Outcome]:
-        sources = (Source(str(image.id), self._bytes(image)) for image in claimed)
-        return analyse_all(self.engine, sources, all_heat_maps=True)
+        sources = (Source(str(image.id), partial(self._scan, image)) for image in claimed)
+        return analyse_all(self.engine, sources)
 
-    def _bytes(self, image: ClaimedImage) -> bytes:
+    def _scan(self, image: ClaimedImage) -> Scan:
+        """The pixels of an image; frames of one file in a row open it once."""
         try:
-            return self.installation.files.get(image.content_key)
+            return self.reader.scan(image)
         except StoreError as error:
             raise _FileLost(str(error)) from error
 
-    def _settle(self, image: ClaimedImage, outcome: Outcome) -> None:
-        if isinstance(outcome, Failure):
-            self._fail(image, outcome.error)
+    def _settle(self, outcomes: Iterable[tuple[ClaimedImage, Outcome]]) -> None:
+        """Record what came of images, and put their cases where they belong."""
+        found = []
+        for image, outcome in outcomes:
+            if isinstance(outcome, Failure):
+                self._fail(image, outcome.error)
+            else:
+                found.append(
+                    (image, store_analysis(self.installation.files, self.engine, image, outcome))
+                )
+        if not found:
             return
-        analysis = self._stored(outcome, image.spacing_mm)
+        done = []
         with self.installation.database.transaction() as session:
-            if not scoring.finish(session, image.id, self.owner, analysis, now()):
-                log.warning("Image %d was taken over by another worker.", image.id)
-                return
-            text = f"One scan analysed by model {analysis.finding.model_version}"
-            settings = self.installation.settings
-            place_cases(session, settings, image.id, now(), action="scan_scored", text=text)
-
-    def _stored(self, success: Success, spacing_mm: tuple[float, float] | None) -> NewAnalysis:
-        """Put the pictures of a result into the file store."""
-        files, found = self.installation.files, success.analysis
-        return NewAnalysis(
-            finding=ScanFinding(
-                probabilities=found.probabilities,
-                predicted=found.predicted,
-                tumour_probability=found.tumour_probability,
-                suspected=found.suspected,
-                lesion=measure_lesion(found.mask, found.mask_area_fraction, spacing_mm),
-                in_distribution=found.in_distribution,
-                kind=found.kind,
-                model_version=found.model_version,
-            ),
-            decision_threshold=self.engine.manifest.calibration.decision_threshold,
-            ood_score=found.ood_score,
-            mask_key=files.put(mask_png(found.mask)),
-            heat_map_keys={
-                name: files.put(heat_map_png(shrunk(heat, _HEAT_MAP_SIDE)))
-                for name, heat in found.heat_maps.items()
-            },
-            thumbnail_key=files.put(thumbnail_png(success.scan, found.mask)),
-            elapsed_ms=found.elapsed_ms,
-        )
+            # Images in the order of their numbers, then cases in theirs: so lock all transactions.
+            for image, analysis in sorted(found, key=lambda pair: pair[0].id):
+                if scoring.finish(session, image.id, self.owner, analysis, now()):
+                    done.append(image.id)
+                else:
+                    log.warning("Image %d was taken over by another worker.", image.id)
+            by = f"analysed by model {found[0][1].finding.model_version}"
+            place_cases(
+                session, self.installation.settings, done, now(), action="scan_scored",
+                scan_text=f"One scan {by}", slice_text=f"Slices {by}",
+            )  # fmt: skip
 
     def _put_off(self, image: ClaimedImage, error: Exception) -> None:
         """Have an image tried again later, as often as the settings allow."""
@@ -265,13 +254,12 @@ def _give_up_exhausted(installation: Installation) -> None:
 
 
 def _tell_failure(session: Session, settings: Settings, image_id: int, reason: str) -> None:
-    text = f"One scan not analysed: {reason}"
-    place_cases(session, settings, image_id, now(), action="scan_failed", text=text)
+    place_cases(
+        session, settings, [image_id], now(), action="scan_failed",
+        scan_text=f"One scan not analysed: {reason}",
+        slice_text=f"Slices not analysed ({reason.rstrip('.')})",
+    )  # fmt: skip
 
 
 def _times(attempts: int) -> str:
     return "once" if attempts == 1 else f"{attempts} times"
-
-
-def _owner() -> str:
-    return f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(4)}"

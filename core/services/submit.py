@@ -7,43 +7,33 @@ file cannot arise. The same upload sent again is recognised by the content of it
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 
-from core.errors import InputError, RuleError, StoreError
-from core.imaging import decode
-from core.imaging.identity import without_identity
-from core.services.arrivals import FAULT, Arrival, Upload, arrivals
-from core.services.details import check_details, one_line
+from core.errors import RuleError
+from core.services.arrivals import Upload, arrivals
+from core.services.batch import Batch
+from core.services.details import check_details
 from core.services.installation import Installation, now
 from core.services.intake import Intake
 from core.services.ranking import rerank
+from core.services.receipt import take_file
 from core.store import audit, batches, images, scoring
-from core.types import (
-    BatchItem,
-    BatchProgress,
-    ItemOutcome,
-    Reader,
-    ScoringState,
-    StudyDetails,
-)
+from core.types import BatchItem, BatchProgress, Reader, ScoringState, StudyDetails
 
 __all__ = [
     "Upload",
     "batch_items",
     "batch_progress",
     "check_details",
+    "receive",
     "recent_batches",
     "retry_batch",
     "retry_failed",
     "submit",
 ]
 
-log = logging.getLogger(__name__)
-
 # Often enough that scoring starts while the rest is still being stored.
 _FILES_BETWEEN_HINTS = 50
-_LONGEST_NAME = 400
 
 
 def submit(
@@ -58,9 +48,11 @@ def submit(
     Args:
         installation: where to.
         reader: the account that uploads.
-        uploads: pictures and ZIP archives of pictures; read as they are needed.
+        uploads: pictures, DICOM and NIfTI files, and ZIP archives of them; read as they are
+            needed.
         details: what the sender says of all of them.
-        on_item: called after each file that is stored, recognised or refused.
+        on_item: called after each file that is stored, recognised or refused, with the file's own
+            name. Names that may say who the patient is are stored nowhere.
 
     Returns:
         The batch. A file that cannot be used is in it, refused with its reason; the others go on.
@@ -71,18 +63,47 @@ def submit(
     details = check_details(details)
     with installation.database.transaction() as session:
         batch_id = batches.create_batch(session, reader.id, now())
+    batch = Batch(installation, reader, details, batch_id)
     try:
         for count, arrival in enumerate(arrivals(uploads, installation.settings.upload), start=1):
-            item = _take_in(installation, reader, batch_id, arrival, details)
-            if on_item is not None:
+            item = batch.take_in(arrival, count)
+            if item is not None and on_item is not None:
                 on_item(item)
             if count % _FILES_BETWEEN_HINTS == 0:
                 installation.queue.wake()
-        with installation.database.transaction() as session:
-            batches.finish_batch(session, batch_id, now())
+        last = batch.finish()
+        if last is not None and on_item is not None:
+            on_item(last)
     finally:
         installation.queue.wake()
     return batch_progress(installation, batch_id)
+
+
+def receive(
+    installation: Installation, reader: Reader, data: bytes, *, keep_uids: bool
+) -> BatchItem:
+    """Store one DICOM object that came over the network, and have it scored.
+
+    Objects may come in several threads and processes at once.
+
+    Args:
+        installation: where to.
+        reader: the account that stands for the network in the history of cases.
+        data: the object as a file.
+        keep_uids: whether its UIDs stay, so that results can be filed beside it.
+
+    Returns:
+        What became of it, without a name. Its file and rows are stored for good by then.
+
+    Raises:
+        InputError: it cannot be used; the text says why.
+        StoreError: it could not be stored; the sender should send it again later.
+    """
+    file = take_file(installation, data, keep_uids=keep_uids)
+    with installation.database.transaction() as session:
+        item, _ = Intake(session, installation, reader, StudyDetails()).link("", "", file)
+    installation.queue.wake()
+    return item
 
 
 def batch_progress(installation: Installation, batch_id: int) -> BatchProgress:
@@ -154,44 +175,3 @@ def retry_batch(installation: Installation, reader: Reader, batch_id: int) -> in
     items = batch_items(installation, reader, batch_id)
     cases = sorted({item.case_id for item in items if item.case_id is not None})
     return sum(retry_failed(installation, reader, case_id) for case_id in cases)
-
-
-def _take_in(
-    installation: Installation,
-    reader: Reader,
-    batch_id: int,
-    arrival: Arrival,
-    details: StudyDetails,
-) -> BatchItem:
-    """Store one file, or list it with the reason why not."""
-    name = _clean_name(arrival.name)
-    problem = arrival.problem
-    if arrival.data is not None:
-        try:
-            data = without_identity(arrival.data)
-            scan = decode(data)
-            key = installation.files.put(data)
-            with installation.database.transaction() as session:
-                intake = Intake(session, installation.settings, reader, batch_id, details)
-                return intake.link(name, key, scan)
-        except InputError as error:
-            problem = str(error)
-        except StoreError as error:
-            log.exception("A file of upload %d could not be stored", batch_id)
-            problem = f"The file could not be stored; please send it again. {error}"
-        except Exception:
-            # Without the name: it may say who the patient is.
-            log.exception("A file of upload %d could not be stored", batch_id)
-            problem = FAULT
-    with installation.database.transaction() as session:
-        batches.add_item(session, batch_id, name, ItemOutcome.REJECTED, problem, None)
-    return BatchItem(name, ItemOutcome.REJECTED, problem, None)
-
-
-def _clean_name(name: str) -> str:
-    """A file's name as it is listed; a long one keeps its beginning and its end."""
-    line = one_line(name) or "(without a name)"
-    if len(line) <= _LONGEST_NAME:
-        return line
-    half = (_LONGEST_NAME - 1) // 2
-    return f"{line[:half]}…{line[-half:]}"

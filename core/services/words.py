@@ -1,5 +1,6 @@
 """What results mean, in words: the door through which pages and the command line have them."""
 
+from core.triage.volume_words import HOW_MEASURED, longest_diameter, volume
 from core.triage.words import (
     BAND_NAMES,
     CLASS_NAMES,
@@ -24,6 +25,7 @@ __all__ = [
     "BAND_NAMES",
     "CLASS_NAMES",
     "DISCLAIMER",
+    "HOW_MEASURED",
     "REQUESTED_NAMES",
     "STATUS_NAMES",
     "WAIT_NAMES",
@@ -35,7 +37,9 @@ __all__ = [
     "explanation",
     "headline",
     "heat_map_meaning",
+    "longest_diameter",
     "mask_meaning",
     "measurements",
     "percent",
+    "volume",
 ]

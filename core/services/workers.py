@@ -16,10 +16,11 @@ from core.jobs.processes import supervise, wait_for_end
 from core.jobs.worker import Worker
 from core.services.analyse import load_engine
 from core.services.installation import Installation, now, open_installation
+from core.services.programs import log_to_stderr
 from core.services.scoring import score_waiting
 from core.store import scoring
 
-__all__ = ["run_worker", "start_embedded_worker", "worker_problem"]
+__all__ = ["run_worker", "start_embedded_worker", "stop_embedded_worker", "worker_problem"]
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,15 @@ def start_embedded_worker(
         return worker
 
 
+def stop_embedded_worker(installation: Installation) -> None:
+    """Stop the thread that scores for an installation, if there is one, and forget it."""
+    with _embedded_lock:
+        worker = _embedded.pop(_key(installation), None)
+    if worker is not None:
+        atexit.unregister(worker.stop)
+        worker.stop(_PATIENCE_SECONDS)
+
+
 def worker_problem(installation: Installation) -> str | None:
     """Why nothing is being scored, in words for a page; None where all is well."""
     worker = _embedded.get(_key(installation))
@@ -84,7 +94,7 @@ def run_worker(installation: Installation, processes: int) -> bool:
     Returns:
         True after a signal; False where there are no usable weights, which the log describes.
     """
-    _log_to_stderr()
+    log_to_stderr()
     settings = installation.settings
     if settings.threads == 0:
         share = max(1, (os.cpu_count() or 1) // processes)
@@ -94,7 +104,7 @@ def run_worker(installation: Installation, processes: int) -> bool:
 
 def _work(settings: Settings) -> None:
     """What a worker process does."""
-    _log_to_stderr()
+    log_to_stderr()
     try:
         engine = load_engine(settings)
     except WeightsError as error:
@@ -120,15 +130,6 @@ def _worker(installation: Installation, engine_loader: Callable[[], Engine]) -> 
         return score_waiting(installation, engine, stop) > 0
 
     return Worker(installation.queue, handle)
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s [%(process)d] %(levelname)s %(name)s: %(message)s"
-    )
-    # They would write lines for every hint and at every start.
-    for name in ("huey", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _key(installation: Installation) -> tuple[str, str]:

@@ -46,6 +46,41 @@ def log_action(
     session.flush()
 
 
+def log_once(
+    session: Session,
+    *,
+    action: str,
+    text: str,
+    now: float,
+    since: float,
+    study_id: int,
+    user_id: int | None = None,
+) -> None:
+    """Add a line as :func:`log_action` does, unless the case has the same one already.
+
+    Slices come by the hundred and each is stored by itself: a line for each would leave a history
+    that nobody can read. The case has to be locked.
+
+    Args:
+        session: a transaction.
+        action: stable name.
+        text: what happened, the same for all slices of a series.
+        now: seconds since 1970.
+        since: a line from before then does not count.
+        study_id: the case.
+        user_id: whose doing it was; None for what no person did.
+    """
+    said = select(AuditRow.id).where(
+        AuditRow.study_id == study_id,
+        AuditRow.at >= since,
+        AuditRow.action == action,
+        AuditRow.text == clean(text),
+        AuditRow.user_id.is_not_distinct_from(user_id),
+    )
+    if session.scalars(said.limit(1)).first() is None:
+        log_action(session, action=action, text=text, now=now, user_id=user_id, study_id=study_id)
+
+
 def history(session: Session, study_id: int) -> list[HistoryEntry]:
     """What happened to a case, oldest first."""
     return _entries(session, study_id, since_version=-1, limit=None)

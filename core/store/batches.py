@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import distinct, func, select
+from collections.abc import Mapping
+
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import InputError
@@ -35,8 +37,8 @@ def add_item(
     outcome: ItemOutcome,
     reason: str | None,
     scan_id: int | None,
-) -> None:
-    """Note a file of an upload, and what became of it.
+) -> int:
+    """Note a file of an upload, and what became of it; gives the number of the note.
 
     Args:
         session: a transaction.
@@ -44,17 +46,24 @@ def add_item(
         name: of the file; kept here only, and cut where it is longer than any real one.
         outcome: what became of it.
         reason: why, in words; None for a received one.
-        scan_id: its scan; None where rejected.
+        scan_id: its scan, the first of several; None where rejected.
     """
-    session.add(
-        BatchItemRow(
-            batch_id=batch_id,
-            name=clean(name)[:_NAME_LENGTH],
-            outcome=str(outcome),
-            reason=None if reason is None else clean(reason),
-            scan_id=scan_id,
-        )
+    row = BatchItemRow(
+        batch_id=batch_id,
+        name=clean(name)[:_NAME_LENGTH],
+        outcome=str(outcome),
+        reason=None if reason is None else clean(reason),
+        scan_id=scan_id,
     )
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def name_items(session: Session, names: Mapping[int, str]) -> None:
+    """Give files of an upload, by the numbers of their notes, other names."""
+    for item_id, name in names.items():
+        session.get_one(BatchItemRow, item_id).name = clean(name)[:_NAME_LENGTH]
     session.flush()
 
 
@@ -111,14 +120,18 @@ def progress(session: Session, batch_id: int, now: float) -> BatchProgress:
             .group_by(BatchItemRow.outcome)
         ).all()
     )
-    # An image that came twice in one upload counts once.
+    # A file that came twice in one upload counts once, but all its images do.
+    files = (
+        select(ImageRow.content_key)
+        .join(ScanRow, ScanRow.image_id == ImageRow.id)
+        .join(BatchItemRow, BatchItemRow.scan_id == ScanRow.id)
+        .where(BatchItemRow.batch_id == batch_id)
+    )
     states = {
         state: (count, lowest)
         for state, count, lowest in session.execute(
-            select(ImageRow.state, func.count(distinct(ImageRow.id)), func.min(ImageRow.queue_rank))
-            .join(ScanRow, ScanRow.image_id == ImageRow.id)
-            .join(BatchItemRow, BatchItemRow.scan_id == ScanRow.id)
-            .where(BatchItemRow.batch_id == batch_id)
+            select(ImageRow.state, func.count(), func.min(ImageRow.queue_rank))
+            .where(ImageRow.content_key.in_(files))
             .group_by(ImageRow.state)
         )
     }

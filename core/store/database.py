@@ -37,6 +37,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._writing = engine
+        self._closed: str | None = None
         if engine.dialect.name == "sqlite":
             self._reading = engine.execution_options(**{_READING: True})
         else:
@@ -86,8 +87,10 @@ class Database:
         """A session that writes: committed at the end of the block, rolled back by any error.
 
         Raises:
-            StoreError: the database cannot be reached, or stays locked. Nothing was written.
+            StoreError: the database cannot be reached, stays locked or is closed. Nothing was
+                written.
         """
+        self._check_open()
         session = Session(self._writing, expire_on_commit=False)
         with _store_errors(), session, session.begin():
             yield session
@@ -99,14 +102,25 @@ class Database:
         """A session that only reads, and sees one state from beginning to end.
 
         Raises:
-            StoreError: the database cannot be reached.
+            StoreError: the database cannot be reached, or is closed.
         """
+        self._check_open()
         with _store_errors(), Session(self._reading, expire_on_commit=False) as session:
             yield session
 
-    def close(self) -> None:
-        """Give all connections back."""
+    def close(self, why: str | None = None) -> None:
+        """Give all connections back.
+
+        Args:
+            why: makes it final, in words for whoever comes too late: SQLite would make a new, empty
+                file where the database was deleted.
+        """
+        self._closed = why
         self._writing.dispose()
+
+    def _check_open(self) -> None:
+        if self._closed is not None:
+            raise StoreError(self._closed)
 
 
 def _address(url: str | URL) -> URL:

@@ -28,6 +28,7 @@ class FileStore:
             StoreError: the folder cannot be made.
         """
         self._root = root
+        self._closed: str | None = None
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -38,20 +39,23 @@ class FileStore:
     def put(self, data: bytes) -> str:
         """Keep bytes, and return their key: the sha256, in 64 hexadecimal digits.
 
-        The same bytes again cost nothing and give the same key.
+        The same bytes again are read but not written, and give the same key.
 
         Raises:
-            StoreError: the disk is full or may not be written to. Nothing is kept.
+            StoreError: the disk is full or may not be written to, or the store is closed. Nothing
+                is kept.
         """
+        self._check_open()
         key = hashlib.sha256(data).hexdigest()
         path = self._path(key)
         try:
             # A file that was damaged since is replaced.
             if self._read(path) != data:
-                self._write(path, data)
-            # Also where another process wrote it: its name may not have reached the disk yet.
-            for folder in (path.parent, path.parent.parent, self._root):
-                _sync_folder(folder)
+                self._admit(len(data))
+                write_file(path, data)
+            else:
+                # Another process may have written it: its name may not have reached the disk yet.
+                _sync_folders(path)
         except OSError as error:
             raise StoreError(
                 f"A file of {len(data)} bytes could not be kept in {self._root} "
@@ -64,8 +68,10 @@ class FileStore:
         """The bytes of a key.
 
         Raises:
-            StoreError: there is no such file, or its content does not fit its key any more.
+            StoreError: there is no such file, its content does not fit its key any more, or the
+                store is closed.
         """
+        self._check_open()
         data = self._read(self._path(key))
         if data is None:
             raise StoreError(
@@ -76,6 +82,26 @@ class FileStore:
                 f"The file {key} in {self._root} is damaged. Restore it from a backup."
             )
         return data
+
+    @property
+    def root(self) -> Path:
+        """The folder."""
+        return self._root
+
+    def close(self, why: str) -> None:
+        """Keep and give nothing from now on: the folder is about to be deleted.
+
+        Args:
+            why: in words for whoever comes too late.
+        """
+        self._closed = why
+
+    def _admit(self, size: int) -> None:
+        """Called before a file that is not there yet is written; raises where it may not be."""
+
+    def _check_open(self) -> None:
+        if self._closed is not None:
+            raise StoreError(self._closed)
 
     def _path(self, key: str) -> Path:
         # A key may come from outside, in the address of a picture.
@@ -90,20 +116,36 @@ class FileStore:
         except FileNotFoundError:
             return None
 
-    @staticmethod
-    def _write(path: Path, data: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix="new-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, for good, and readable by its owner alone.
+
+    Args:
+        path: in the second of two levels of folders, which are made where they do not exist.
+        data: its bytes.
+
+    Raises:
+        OSError: the disk is full or may not be written to. Nothing is kept.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix="new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+    _sync_folders(path)
+
+
+def _sync_folders(path: Path) -> None:
+    """Force the names on the way to a file to the disk."""
+    for folder in (path.parent, path.parent.parent, path.parent.parent.parent):
+        _sync_folder(folder)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session
 
 from core.errors import InputError
-from core.store.rows import is_row_number, lesion_from, utc
+from core.store.analyses import StoredAnalysis, analysis_from, is_newest
+from core.store.rows import is_row_number, place_from, utc
+from core.store.slices import distinct, received_before
+from core.store.statements import lots
 from core.store.tables import AnalysisRow, ImageRow, ScanRow
-from core.store.upsert import insert_new
-from core.types import ScanFinding, ScanKind, ScoringState, TumourClass
+from core.store.upsert import insert_all_new
+from core.types import ScoringState, SlicePlace
 
-
-@dataclass(frozen=True)
-class StoredAnalysis:
-    """What one model version says of an image.
-
-    Attributes:
-        id: its row.
-        finding: what triage looks at.
-        decision_threshold: tumour probability from which a tumour is suspected.
-        ood_score: out-of-distribution score; higher is stranger.
-        mask_key: the mask in the file store.
-        heat_map_keys: the heat map of each class in the file store.
-        thumbnail_key: the small picture with the overlay in the file store.
-        elapsed_ms: time spent on the image.
-        created_at: when, in UTC.
-    """
-
-    id: int
-    finding: ScanFinding
-    decision_threshold: float
-    ood_score: float
-    mask_key: str
-    heat_map_keys: dict[TumourClass, str]
-    thumbnail_key: str
-    elapsed_ms: float
-    created_at: datetime
+Spacing = tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -50,7 +29,8 @@ class StoredScan:
         id: its row.
         study_id: the case.
         image_id: the image.
-        content_key: its bytes in the file store.
+        content_key: its file's bytes in the file store.
+        frame: which picture of the file; 0 where it holds one.
         source_format: the container, such as ``PNG``.
         height: in pixels.
         width: in pixels.
@@ -59,12 +39,19 @@ class StoredScan:
         failure: why it cannot be scored, in words; None where it can.
         received_at: when it came to the case, in UTC.
         analysis: the newest; None while there is none.
+        series_id: the volume it is a slice of, see ``core.store.series``; None for a picture of
+            its own.
+        place: where in the patient it lies; None where that is not known.
+        position_mm: where it lies along its normal; known without the pixel spacing too.
+        instance_uid: of the DICOM object it came as; None for others.
+        taken: which acquisition of its series, and which of its objects; 0 where not said.
     """
 
     id: int
     study_id: int
     image_id: int
     content_key: str
+    frame: int
     source_format: str
     height: int
     width: int
@@ -73,78 +60,149 @@ class StoredScan:
     failure: str | None
     received_at: datetime
     analysis: StoredAnalysis | None
+    series_id: int | None
+    place: SlicePlace | None
+    position_mm: float | None
+    instance_uid: str | None
+    taken: tuple[int, int]
 
 
-def find_or_create_image(
+@dataclass(frozen=True)
+class NewScan:
+    """An image as it comes to a case.
+
+    Attributes:
+        image_id: the image.
+        series_id: the volume it is a slice of; None for a picture of its own.
+        place: where in the patient it lies; None where that is not known.
+        instance_uid: of the DICOM object it came as; None for others.
+        taken: which acquisition of its series, and which of its objects.
+        position_mm: where it lies along its normal, if that is known without its place.
+    """
+
+    image_id: int
+    series_id: int | None = None
+    place: SlicePlace | None = None
+    instance_uid: str | None = None
+    taken: tuple[int, int] | None = None
+    position_mm: float | None = None
+
+    @property
+    def at_mm(self) -> float | None:
+        """Where it lies along its normal; None where that is not known."""
+        return self.position_mm if self.place is None else self.place.position_mm
+
+
+def find_or_create_images(
     session: Session,
     *,
     content_key: str,
+    frames: int = 1,
     source_format: str,
     height: int,
     width: int,
-    spacing: tuple[float, float] | None,
+    spacing: Spacing | list[Spacing],
     queue_rank: float,
     now: float,
-) -> tuple[int, bool]:
-    """The image with that content; a new one waits for the model from then on.
+) -> list[tuple[int, bool]]:
+    """The images of a file, in their order; new ones wait for the model from then on.
 
-    A known one that still waits moves forward where it is more urgent now. It is locked until the
-    end of the transaction: whoever links it to a case and whoever scores it come one after the
-    other, so that the case learns of the score. Lock images before cases.
+    Known ones that still wait move forward where they are more urgent now. They are locked until
+    the end of the transaction: whoever links them to a case and whoever scores them come one after
+    the other, so that the case learns of the score. Lock images before cases.
 
     Args:
         session: a transaction.
-        content_key: of its bytes, which are in the file store already.
+        content_key: of the file's bytes, which are in the file store already.
+        frames: how many images the file holds.
         source_format: the container, such as ``PNG``.
         height: in pixels.
         width: in pixels.
-        spacing: millimetres between rows and between columns, where known.
+        spacing: millimetres between rows and between columns, where known; of each image where
+            they differ.
         queue_rank: larger is scored sooner.
         now: receipt, in seconds since 1970.
 
     Returns:
-        Its number, and whether it was made.
+        The number of each, and whether it was made.
     """
-    row_mm, column_mm = spacing or (None, None)
     values = {
         "content_key": content_key,
         "source_format": source_format,
         "height": height,
         "width": width,
-        "spacing_row_mm": row_mm,
-        "spacing_column_mm": column_mm,
         "received_at": now,
         "state": str(ScoringState.QUEUED),
         "attempts": 0,
         "queue_rank": queue_rank,
     }
-    created = insert_new(session, ImageRow, values, unique=("content_key",))
-    image = session.scalars(
+    each = spacing if isinstance(spacing, list) else [spacing] * frames
+    names = ("spacing_row_mm", "spacing_column_mm")
+    wanted = [
+        values | {"frame": frame} | dict(zip(names, each[frame] or (None, None), strict=True))
+        for frame in range(frames)
+    ]
+    made = set(insert_all_new(session, ImageRow, wanted, ("content_key", "frame"), ImageRow.id))
+    found = session.scalars(
         select(ImageRow)
-        .where(ImageRow.content_key == content_key)
+        .where(ImageRow.content_key == content_key, ImageRow.frame < frames)
+        .order_by(ImageRow.id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
-    ).one()
-    if image.state == ScoringState.QUEUED and image.queue_rank < queue_rank:
-        image.queue_rank = queue_rank
-        session.flush()
-    return image.id, created
+    ).all()
+    for image in found:
+        if image.state == ScoringState.QUEUED and image.queue_rank < queue_rank:
+            image.queue_rank = queue_rank
+    session.flush()
+    return [(image.id, image.id in made) for image in sorted(found, key=lambda row: row.frame)]
 
 
-def link_scan(session: Session, study_id: int, image_id: int, now: float) -> tuple[int, bool]:
-    """The image as a scan of the case; its number, and whether it was none before."""
-    values = {"study_id": study_id, "image_id": image_id, "received_at": now}
-    created = insert_new(session, ScanRow, values, unique=("study_id", "image_id"))
-    scan_id = session.execute(
-        select(ScanRow.id).where(ScanRow.study_id == study_id, ScanRow.image_id == image_id)
-    ).scalar_one()
-    return scan_id, created
+def link_scans(
+    session: Session, study_id: int, scans: Sequence[NewScan], now: float
+) -> list[tuple[int, bool]]:
+    """Images as scans of a case: the number of each, and whether it was none before.
+
+    A slice that the case has already with other bytes is that scan. Lock the case before.
+    """
+    known = received_before(
+        session, study_id, {one.image_id: (one.instance_uid, one.at_mm) for one in scans}
+    )
+    rows = [
+        {
+            "study_id": study_id,
+            "image_id": scan.image_id,
+            "received_at": now,
+            "series_id": scan.series_id,
+            "place": None if scan.place is None else asdict(scan.place),
+            "position_mm": scan.at_mm,
+            "instance_uid": scan.instance_uid,
+            "acquisition_number": scan.taken and scan.taken[0],
+            "instance_number": scan.taken and scan.taken[1],
+        }
+        for scan in scans
+        if scan.image_id not in known
+    ]
+    made = set(insert_all_new(session, ScanRow, rows, ("study_id", "image_id"), ScanRow.id))
+    wanted = [scan.image_id for scan in scans]
+    found = dict(known)
+    for part in lots(wanted):
+        query = select(ScanRow.image_id, ScanRow.id)
+        query = query.where(ScanRow.study_id == study_id, ScanRow.image_id.in_(part))
+        found |= {image_id: scan_id for image_id, scan_id in session.execute(query)}
+    return [(found[image_id], found[image_id] in made) for image_id in wanted]
 
 
 def scans_of_study(session: Session, study_id: int) -> list[StoredScan]:
-    """A case's scans in the order of their receipt, each with its newest analysis."""
-    rows = session.execute(_scans().where(ScanRow.study_id == study_id).order_by(ScanRow.id))
-    return [_scan(*row) for row in rows]
+    """A case's scans in the order of their receipt, each with its newest analysis.
+
+    A slice that came several times, see ``core.store.slices``, is one.
+    """
+    return _once(session, ScanRow.study_id == study_id)
+
+
+def scans_of_series(session: Session, series_id: int) -> list[StoredScan]:
+    """A volume's slices, as those of ``scans_of_study``."""
+    return _once(session, ScanRow.series_id == series_id)
 
 
 def get_scan(session: Session, scan_id: int) -> StoredScan:
@@ -162,17 +220,30 @@ def get_scan(session: Session, scan_id: int) -> StoredScan:
 
 def studies_of_image(session: Session, image_id: int) -> list[int]:
     """The cases an image belongs to, by number."""
-    found = select(ScanRow.study_id).where(ScanRow.image_id == image_id)
-    return list(session.scalars(found.order_by(ScanRow.study_id)))
+    return [study_id for study_id, _ in places_of_image(session, image_id)]
+
+
+def places_of_image(session: Session, image_id: int) -> list[tuple[int, int | None]]:
+    """The cases an image belongs to, by number, and its series in each; None for pictures."""
+    found = select(ScanRow.study_id, ScanRow.series_id).where(ScanRow.image_id == image_id)
+    rows = session.execute(found.order_by(ScanRow.study_id))
+    return [(study_id, series_id) for study_id, series_id in rows]
+
+
+def _once(session: Session, wanted: ColumnElement[bool]) -> list[StoredScan]:
+    rows = session.execute(_scans().where(wanted).order_by(ScanRow.id))
+    return distinct(
+        [_scan(*row) for row in rows],
+        lambda scan: (scan.instance_uid, scan.frame, scan.position_mm),
+        lambda scan: scan.state,
+    )
 
 
 def _scans() -> Select[tuple[ScanRow, ImageRow, AnalysisRow | None]]:
-    other = aliased(AnalysisRow)
-    newest = select(func.max(other.id)).where(other.image_id == ImageRow.id).correlate(ImageRow)
     return (
         select(ScanRow, ImageRow, AnalysisRow)
         .join(ImageRow, ImageRow.id == ScanRow.image_id)
-        .outerjoin(AnalysisRow, AnalysisRow.id == newest.scalar_subquery())
+        .outerjoin(AnalysisRow, is_newest())
     )
 
 
@@ -183,6 +254,7 @@ def _scan(scan: ScanRow, image: ImageRow, analysis: AnalysisRow | None) -> Store
         study_id=scan.study_id,
         image_id=image.id,
         content_key=image.content_key,
+        frame=image.frame,
         source_format=image.source_format,
         height=image.height,
         width=image.width,
@@ -190,29 +262,10 @@ def _scan(scan: ScanRow, image: ImageRow, analysis: AnalysisRow | None) -> Store
         state=ScoringState(image.state),
         failure=image.failure,
         received_at=utc(scan.received_at),
-        analysis=None if analysis is None else _analysis(analysis),
-    )
-
-
-def _analysis(row: AnalysisRow) -> StoredAnalysis:
-    finding = ScanFinding(
-        probabilities={TumourClass(name): p for name, p in row.probabilities.items()},
-        predicted=TumourClass(row.predicted),
-        tumour_probability=row.tumour_probability,
-        suspected=row.suspected,
-        lesion=lesion_from(row.lesion),
-        in_distribution=row.in_distribution,
-        kind=ScanKind(row.kind),
-        model_version=row.model_version,
-    )
-    return StoredAnalysis(
-        id=row.id,
-        finding=finding,
-        decision_threshold=row.decision_threshold,
-        ood_score=row.ood_score,
-        mask_key=row.mask_key,
-        heat_map_keys={TumourClass(name): key for name, key in row.heat_map_keys.items()},
-        thumbnail_key=row.thumbnail_key,
-        elapsed_ms=row.elapsed_ms,
-        created_at=utc(row.created_at),
+        analysis=None if analysis is None else analysis_from(analysis),
+        series_id=scan.series_id,
+        place=place_from(scan.place),
+        position_mm=scan.position_mm,
+        instance_uid=scan.instance_uid,
+        taken=(scan.acquisition_number or 0, scan.instance_number or 0),
     )

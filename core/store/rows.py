@@ -8,7 +8,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from core.store.tables import StudyRow, UserRow
+from sqlalchemy import Row
+
+from core.store.tables import AnalysisRow, StudyRow, UserRow
 from core.triage.queueing import wait_state
 from core.types import (
     Band,
@@ -18,6 +20,9 @@ from core.types import (
     Reader,
     Reason,
     RequestedPriority,
+    ScanFinding,
+    ScanKind,
+    SlicePlace,
     TumourClass,
 )
 
@@ -53,6 +58,28 @@ def reader_from(row: UserRow) -> Reader:
 def lesion_from(stored: Mapping[str, Any] | None) -> Lesion | None:
     """The size of a masked region."""
     return None if stored is None else Lesion(**stored)
+
+
+def finding_from(row: AnalysisRow | Row[Any]) -> ScanFinding:
+    """What an analysis says; any row with its columns will do."""
+    return ScanFinding(
+        probabilities={TumourClass(name): p for name, p in row.probabilities.items()},
+        predicted=TumourClass(row.predicted),
+        tumour_probability=row.tumour_probability,
+        suspected=row.suspected,
+        lesion=lesion_from(row.lesion),
+        in_distribution=row.in_distribution,
+        kind=ScanKind(row.kind),
+        model_version=row.model_version,
+    )
+
+
+def place_from(stored: Mapping[str, Any] | None) -> SlicePlace | None:
+    """Where a slice lies."""
+    if stored is None:
+        return None
+    lists = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
+    return SlicePlace(**lists)
 
 
 def reasons_to_json(reasons: Sequence[Reason]) -> list[dict[str, Any]]:

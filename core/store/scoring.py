@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, CursorResult, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.store.tables import AnalysisRow, ImageRow
+from core.store.statements import rows_changed
+from core.store.tables import AnalysisRow, ImageRow, ScanRow
 from core.types import ScanFinding, ScoringState, TumourClass
 
 _QUEUED, _SCORED, _FAILED = (str(ScoringState(name)) for name in ("queued", "scored", "failed"))
@@ -26,13 +27,17 @@ class ClaimedImage:
 
     Attributes:
         id: its row.
-        content_key: its bytes in the file store.
+        content_key: its file's bytes in the file store.
+        frame: which picture of the file; 0 where it holds one.
+        is_slice: whether it is a slice of a series, and not a picture of its own.
         spacing_mm: millimetres between rows and between columns, where known.
         attempts: how often it was taken, this time included.
     """
 
     id: int
     content_key: str
+    frame: int
+    is_slice: bool
     spacing_mm: tuple[float, float] | None
     attempts: int
 
@@ -99,14 +104,28 @@ def claim(
         row.lease_owner, row.lease_until = owner, until
         row.attempts += 1
     session.flush()
-    return [ClaimedImage(row.id, row.content_key, _spacing(row), row.attempts) for row in rows]
+    taken = [row.id for row in rows]
+    slices = set(
+        session.scalars(
+            select(ScanRow.image_id).where(
+                ScanRow.image_id.in_(taken), ScanRow.series_id.is_not(None)
+            )
+        )
+    )
+    return [
+        ClaimedImage(
+            row.id, row.content_key, row.frame, row.id in slices, _spacing(row), row.attempts
+        )
+        for row in rows
+    ]
 
 
 def extend(session: Session, owner: str, image_ids: Collection[int], until: float) -> None:
     """Hold images for longer; those that the owner has lost stay lost."""
-    session.execute(
-        update(ImageRow).where(ImageRow.id.in_(image_ids), _held(owner)).values(lease_until=until)
-    )
+    held = select(ImageRow.id).where(ImageRow.id.in_(image_ids), _held(owner))
+    # Locked in the order of all transactions: the owner may be finishing the same images.
+    locked = session.scalars(held.order_by(ImageRow.id).with_for_update(key_share=True)).all()
+    session.execute(update(ImageRow).where(ImageRow.id.in_(locked)).values(lease_until=until))
 
 
 def finish(session: Session, image_id: int, owner: str, analysis: NewAnalysis, now: float) -> bool:
@@ -165,7 +184,7 @@ def try_later(session: Session, image_id: int, owner: str, not_before: float) ->
 
 def give_back(session: Session, image_ids: Collection[int], owner: str) -> None:
     """Put images back that the owner has not begun with; their attempt does not count."""
-    for image_id in image_ids:
+    for image_id in sorted(image_ids):
         _let_go(session, image_id, owner, attempts=ImageRow.attempts - 1)
 
 
@@ -192,7 +211,7 @@ def fail_exhausted(
         .where(ImageRow.id == image_id, _claimable(now), ImageRow.attempts >= attempts_allowed)
         .values(state=_FAILED, failure=reason, lease_owner=None, lease_until=None)
     )
-    return _touched(result)
+    return rows_changed(result) == 1
 
 
 def requeue_failed(session: Session, image_id: int) -> bool:
@@ -202,7 +221,7 @@ def requeue_failed(session: Session, image_id: int) -> bool:
         .where(ImageRow.id == image_id, ImageRow.state == _FAILED)
         .values(state=_QUEUED, attempts=0, failure=None, lease_owner=None, lease_until=None)
     )
-    return _touched(result)
+    return rows_changed(result) == 1
 
 
 def has_claimable(session: Session, now: float) -> bool:
@@ -248,11 +267,7 @@ def _let_go(session: Session, image_id: int, owner: str, **values: object) -> bo
         .where(ImageRow.id == image_id, _held(owner))
         .values(**{"lease_owner": None, "lease_until": None, **values})
     )
-    return _touched(result)
-
-
-def _touched(result: object) -> bool:
-    return isinstance(result, CursorResult) and result.rowcount == 1
+    return rows_changed(result) == 1
 
 
 def _spacing(row: ImageRow) -> tuple[float, float] | None:

@@ -1,6 +1,7 @@
 """Live figures of an installation: volume, agreement between readers and model, scores over time.
 
-Days are days of UTC. Each figure reads the rows of its time alone, along an index.
+Days are days of UTC. Each figure reads the rows of its time alone, along an index. Simulated cases
+are counted nowhere.
 """
 
 from __future__ import annotations
@@ -9,9 +10,21 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
-from sqlalchemy import CTE, ColumnElement, Double, Integer, case, column, func, select, values
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Double,
+    Integer,
+    case,
+    column,
+    exists,
+    func,
+    select,
+    values,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from core.store.simulated import simulated_cases
 from core.store.tables import AnalysisRow, DecisionRow, ScanRow
 from core.types import TumourClass
 
@@ -76,10 +89,15 @@ def volume_per_day(session: Session, since: date, until: date) -> list[DayVolume
             session.execute(
                 select(days.c.number, func.count())
                 .join_from(days, at.class_, _within(at, days))
+                .where(of_patients)
                 .group_by(days.c.number)
             ).all()
         )
-        for at in (ScanRow.received_at, AnalysisRow.created_at, DecisionRow.decided_at)
+        for at, of_patients in (
+            (ScanRow.received_at, ScanRow.study_id.not_in(simulated_cases())),
+            (AnalysisRow.created_at, _of_patients()),
+            (DecisionRow.decided_at, DecisionRow.study_id.not_in(simulated_cases())),
+        )
     ]
     return [
         DayVolume(since + timedelta(number), *(count.get(number, 0) for count in counts))
@@ -96,7 +114,7 @@ def agreement(session: Session, since: float = 0) -> list[AgreementCount]:
     """
     last = (
         select(func.max(DecisionRow.id))
-        .where(DecisionRow.decided_at >= since)
+        .where(DecisionRow.decided_at >= since, DecisionRow.study_id.not_in(simulated_cases()))
         .group_by(DecisionRow.study_id, DecisionRow.round, DecisionRow.reader_id)
     )
     kinds = (DecisionRow.model_version, DecisionRow.model_finding, DecisionRow.finding)
@@ -125,6 +143,7 @@ def scores_per_day(session: Session, since: date, until: date) -> list[DayScores
     rows = session.execute(
         select(days.c.number, *bins, unlike)
         .join_from(days, AnalysisRow, _within(AnalysisRow.created_at, days))
+        .where(_of_patients())
         .group_by(days.c.number)
     )
     found = {number: counts for number, *counts in rows}
@@ -145,6 +164,13 @@ def _days(since: date, until: date) -> CTE:
     ]
     columns = (column("number", Integer), column("begins", Double), column("ends", Double))
     return values(*columns, name="days").data(rows).cte()
+
+
+def _of_patients() -> ColumnElement[bool]:
+    """Whether an analysis is of an image that some case holds which is not simulated."""
+    return exists().where(
+        ScanRow.image_id == AnalysisRow.image_id, ScanRow.study_id.not_in(simulated_cases())
+    )
 
 
 def _within(at: InstrumentedAttribute[float], days: CTE) -> ColumnElement[bool]:

@@ -52,7 +52,7 @@ def find_or_create_study(
     """The case with that key, made where there is none.
 
     Where there is one, it takes from ``details`` what it did not know yet, and the more urgent of
-    the two requests; compute its priority again then.
+    the two requests; compute its priority again then. It is locked either way.
 
     Args:
         session: a transaction.

@@ -1,8 +1,7 @@
-"""The tables. Times are seconds since 1970 UTC, as doubles, so that both databases sort alike.
+"""The tables of cases and readers, and all others by name.
 
-``images`` holds every distinct picture once, keyed by its content, with the state of its scoring;
-``scans`` says which studies it belongs to. Analyses, decisions, notes and the audit log are only
-ever added to: triggers in the migrations refuse anything else.
+Analyses, decisions, notes and the audit log are only ever added to: triggers in the migrations
+refuse anything else.
 """
 
 from __future__ import annotations
@@ -11,39 +10,36 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Double,
     ForeignKey,
     Index,
-    Integer,
-    MetaData,
     String,
     Text,
-    UniqueConstraint,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-# SQLite numbers rows by itself only where the key is a plain INTEGER.
-Id = BigInteger().with_variant(Integer(), "sqlite")
-# Compared character by character on both databases: a search for a beginning is then a range.
-PlainText = String(240).with_variant(String(240, collation="C"), "postgresql")
-# Nothing is NULL in the database too, not the JSON text "null".
-Json = JSON(none_as_null=True)
+from core.store.image_tables import AnalysisRow, DeliveryRow, ImageRow, ScanRow, SeriesRow
+from core.store.table_base import Base, Id, Json, PlainText
 
-
-class Base(DeclarativeBase):
-    """Base of all tables; constraints have names, so that migrations can change them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
+__all__ = [
+    "AnalysisRow",
+    "AuditRow",
+    "Base",
+    "BatchItemRow",
+    "BatchRow",
+    "CounterRow",
+    "DecisionRow",
+    "DeliveryRow",
+    "ImageRow",
+    "MarkRow",
+    "NoteRow",
+    "PresenceRow",
+    "ScanRow",
+    "SeriesRow",
+    "StudyRow",
+    "UserRow",
+]
 
 
 class UserRow(Base):
@@ -123,72 +119,6 @@ class StudyRow(Base):
         # and one for search and the patient's other studies.
         Index(None, "reference_folded", "study_date"),
     )
-
-
-class ImageRow(Base):
-    """A distinct picture: stored once, scored once per model version."""
-
-    __tablename__ = "images"
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    # sha256 of the stored bytes (identity removed, pixels as uploaded), and their key in the store.
-    content_key: Mapped[str] = mapped_column(String(64), unique=True)
-    source_format: Mapped[str] = mapped_column(String(20))
-    height: Mapped[int]
-    width: Mapped[int]
-    # Millimetres between rows and between columns, where the file says so.
-    spacing_row_mm: Mapped[float | None] = mapped_column(Double)
-    spacing_column_mm: Mapped[float | None] = mapped_column(Double)
-    received_at: Mapped[float] = mapped_column(Double)
-    state: Mapped[str] = mapped_column(String(12))
-    attempts: Mapped[int]
-    failure: Mapped[str | None] = mapped_column(Text)
-    lease_owner: Mapped[str | None] = mapped_column(String(120))
-    lease_until: Mapped[float | None] = mapped_column(Double)
-    # Most urgent requests are scored first; larger is sooner.
-    queue_rank: Mapped[float] = mapped_column(Double)
-
-    __table_args__ = (Index(None, "state", "queue_rank", "id"),)
-
-
-class ScanRow(Base):
-    """An image as part of a study."""
-
-    __tablename__ = "scans"
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"))
-    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), index=True)
-    received_at: Mapped[float] = mapped_column(Double, index=True)
-
-    __table_args__ = (UniqueConstraint("study_id", "image_id"),)
-
-
-class AnalysisRow(Base):
-    """What one model version says of one image. Never changed; a newer model adds a row."""
-
-    __tablename__ = "analyses"
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"))
-    model_version: Mapped[str] = mapped_column(String(80))
-    probabilities: Mapped[dict[str, float]] = mapped_column(Json)
-    predicted: Mapped[str] = mapped_column(String(20))
-    tumour_probability: Mapped[float] = mapped_column(Double)
-    suspected: Mapped[bool]
-    decision_threshold: Mapped[float] = mapped_column(Double)
-    lesion: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    ood_score: Mapped[float] = mapped_column(Double)
-    in_distribution: Mapped[bool]
-    kind: Mapped[str] = mapped_column(String(12))
-    # Keys in the file store: the mask, one heat map a class, the small picture with the overlay.
-    mask_key: Mapped[str] = mapped_column(String(64))
-    heat_map_keys: Mapped[dict[str, str]] = mapped_column(Json)
-    thumbnail_key: Mapped[str] = mapped_column(String(64))
-    elapsed_ms: Mapped[float] = mapped_column(Double)
-    created_at: Mapped[float] = mapped_column(Double, index=True)
-
-    __table_args__ = (UniqueConstraint("image_id", "model_version"),)
 
 
 class DecisionRow(Base):

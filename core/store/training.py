@@ -10,11 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.store.rows import utc
+from core.store.simulated import simulated_cases
+from core.store.statements import lots
 from core.store.tables import DecisionRow, ImageRow, ScanRow, StudyRow
 from core.types import CaseStatus, TumourClass
-
-# Case numbers in one query: SQLite takes no more than some 32,000, PostgreSQL some 65,000.
-_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class ReportedCase:
 
 
 def reported_cases(session: Session, *, overridden_only: bool) -> list[ReportedCase]:
-    """Reported cases in the order of their last decision.
+    """Reported cases in the order of their last decision, without the simulated ones.
 
     Args:
         session: reading will do.
@@ -55,7 +54,11 @@ def reported_cases(session: Session, *, overridden_only: bool) -> list[ReportedC
             func.count(DecisionRow.reader_id.distinct()).label("readers"),
         )
         .join(StudyRow, StudyRow.id == DecisionRow.study_id)
-        .where(StudyRow.status == str(CaseStatus.REPORTED), DecisionRow.round == StudyRow.round)
+        .where(
+            StudyRow.status == str(CaseStatus.REPORTED),
+            DecisionRow.round == StudyRow.round,
+            StudyRow.id.not_in(simulated_cases()),
+        )
         .group_by(DecisionRow.study_id)
         .subquery()
     )
@@ -83,13 +86,16 @@ def reported_cases(session: Session, *, overridden_only: bool) -> list[ReportedC
 
 
 def images_of_cases(session: Session, study_ids: list[int]) -> Iterator[tuple[int, str, str]]:
-    """Case, content key and container of each image of some cases, in the order of the cases."""
-    for start in range(0, len(study_ids), _AT_ONCE):
-        part = study_ids[start : start + _AT_ONCE]
+    """Case, content key and container of each picture of some cases, in the order of the cases.
+
+    Slices of volumes are left out: what readers found is said of the case, and most slices of a
+    volume show nothing of it.
+    """
+    for part in lots(study_ids):
         rows = session.execute(
             select(ScanRow.study_id, ImageRow.content_key, ImageRow.source_format)
             .join(ImageRow, ImageRow.id == ScanRow.image_id)
-            .where(ScanRow.study_id.in_(part))
+            .where(ScanRow.study_id.in_(part), ScanRow.series_id.is_(None))
             .order_by(ScanRow.id)
         ).all()
         place = {study_id: number for number, study_id in enumerate(part)}

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from core.store.tables import Base
+from core.store.statements import lots
+from core.store.table_base import Base
 
 
 def dialect_insert(session: Session, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
@@ -31,3 +32,22 @@ def insert_new(
         statement.on_conflict_do_nothing(index_elements=list(unique)).returning(key)
     )
     return added.first() is not None
+
+
+def insert_all_new(
+    session: Session,
+    table: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    unique: Sequence[str],
+    key: InstrumentedAttribute[int],
+) -> list[int]:
+    """Add those rows that are not there yet, in their order; the numbers of those added.
+
+    As :func:`insert_new` it waits for transactions that are adding the same rows.
+    """
+    added: list[int] = []
+    for some in lots(rows):
+        statement = dialect_insert(session, table).values(list(some))
+        statement = statement.on_conflict_do_nothing(index_elements=list(unique))
+        added += session.execute(statement.returning(key)).scalars()
+    return added

@@ -11,6 +11,9 @@ from core.store.tables import UserRow
 from core.store.upsert import insert_new
 from core.types import Reader
 
+# What the subjects of such accounts begin with.
+_NODES = "node:"
+
 
 def find_or_create_user(
     session: Session, subject: str, name: str, verified: bool, now: float
@@ -33,8 +36,9 @@ def find_or_create_user(
 
 
 def list_users(session: Session) -> list[Reader]:
-    """All accounts, by name."""
-    return [reader_from(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]
+    """All accounts of people, by name; not those that stand for a node of the network."""
+    people = select(UserRow).where(~UserRow.subject.startswith(_NODES)).order_by(UserRow.name)
+    return [reader_from(row) for row in session.scalars(people)]
 
 
 def get_user(session: Session, user_id: int) -> Reader:

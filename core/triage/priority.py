@@ -96,6 +96,11 @@ def case_priority(
     )
 
 
+def scan_points(finding: ScanFinding, rules: PriorityRules) -> float:
+    """The score of one scan."""
+    return _points(_scan_reasons(finding, rules))
+
+
 def requested_points(requested: RequestedPriority, rules: PriorityRules) -> float:
     """Points that a requested urgency adds."""
     points = {

@@ -29,6 +29,7 @@ from core.types.scans import (
     TumourClass,
     UInt8Array,
 )
+from core.types.volumes import Plane, SeriesFacts, SlicePlace, Vector
 from core.types.worklist import (
     BatchItem,
     BatchProgress,
@@ -56,6 +57,7 @@ __all__ = [
     "ItemOutcome",
     "Lesion",
     "Note",
+    "Plane",
     "PreparedScan",
     "Priority",
     "Reader",
@@ -66,10 +68,13 @@ __all__ = [
     "ScanFinding",
     "ScanKind",
     "ScoringState",
+    "SeriesFacts",
+    "SlicePlace",
     "SortKey",
     "StudyDetails",
     "TumourClass",
     "UInt8Array",
+    "Vector",
     "WaitState",
     "WorklistCounters",
     "WorklistPage",

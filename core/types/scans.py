@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -46,12 +47,17 @@ class Scan:
         kind: how the channels are to be read.
         source_format: the container, such as ``"PNG"``.
         bits: bits per sample in the file.
+        spacing_mm: millimetres between rows and between columns, where the file says so.
+        window: lowest and highest value that the file asks to be shown, in the values of
+            ``pixels``; None where it does not ask. For display only: networks see all values.
     """
 
     pixels: FloatArray
     kind: ScanKind
     source_format: str
     bits: int
+    spacing_mm: tuple[float, float] | None = None
+    window: tuple[float, float] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -107,15 +113,14 @@ class Analysis:
         suspected: whether ``tumour_probability`` reaches the decision threshold.
         mask: uint8, 0 or 255, in the size of the uploaded picture.
         mask_area_fraction: masked area over the area of the head, 0 to 1.
-        heat_map: float32, 0 to 1, in the size of the uploaded picture; Grad-CAM of
-            ``heat_map_class``.
-        heat_map_class: the class the heat map explains.
+        heat_maps: Grad-CAM by class: float32, 0 to 1, in the size of the uploaded picture. The
+            engine's makes a map whenever it is asked for.
+        heat_map_class: the class that ``heat_map`` explains.
         ood_score: out-of-distribution score; higher is stranger.
         in_distribution: whether ``ood_score`` is at most the threshold fitted on ``val``.
         kind: gray or composite, hence what the mask outlines.
         model_version: identity of the weights that made this.
         elapsed_ms: time spent on this scan in milliseconds (a batch's time is shared equally).
-        heat_maps: one such heat map for every class, where all were asked for; else empty.
     """
 
     probabilities: dict[TumourClass, float]
@@ -124,11 +129,15 @@ class Analysis:
     suspected: bool
     mask: UInt8Array
     mask_area_fraction: float
-    heat_map: FloatArray
+    heat_maps: Mapping[TumourClass, FloatArray]
     heat_map_class: TumourClass
     ood_score: float
     in_distribution: bool
     kind: ScanKind
     model_version: str
     elapsed_ms: float
-    heat_maps: dict[TumourClass, FloatArray] = field(default_factory=dict)
+
+    @property
+    def heat_map(self) -> FloatArray:
+        """The heat map of ``heat_map_class``."""
+        return self.heat_maps[self.heat_map_class]

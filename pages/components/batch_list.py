@@ -1,7 +1,10 @@
 """A reader's latest uploads: how far they are, and what became of each file."""
 
+from dataclasses import replace
+
 import streamlit as st
 
+from core.errors import StoreError
 from core.services.installation import Installation
 from core.services.submit import batch_items, recent_batches, retry_batch
 from core.services.words import duration
@@ -9,7 +12,9 @@ from core.services.workers import worker_problem
 from core.types import BatchItem, BatchProgress, ItemOutcome, Reader
 from pages.components.text import escaped
 from pages.components.times import clock
+from pages.components.visit import follow_workspace
 
+_NAMES_SLOT = "upload-names"
 _REFRESH_SECONDS = 2
 _FILES_SHOWN = 200
 _ORDER = (ItemOutcome.REJECTED, ItemOutcome.LINKED, ItemOutcome.RECEIVED)
@@ -25,6 +30,18 @@ def counts(batch: BatchProgress) -> str:
     parts = {"received": batch.received, "known before": batch.linked, "refused": batch.rejected}
     said = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
     return f"{_files(batch.files)}: {said}" if said else "no files yet"
+
+
+def remember_names(batch_id: int, names: list[str]) -> None:
+    """Keep, for this session, what the files of an upload are called on their sender's disk.
+
+    Names of DICOM files often say who the patient is and are not stored; the sender may see them.
+
+    Args:
+        batch_id: the upload.
+        names: in the order in which its files were dealt with.
+    """
+    st.session_state.setdefault(_NAMES_SLOT, {})[batch_id] = names
 
 
 def show_batches(installation: Installation, reader: Reader, opened: int | None) -> None:
@@ -43,7 +60,11 @@ def show_batches(installation: Installation, reader: Reader, opened: int | None)
 def _show_batches(
     installation: Installation, reader: Reader, waited: bool, opened: int | None
 ) -> None:
-    batches = recent_batches(installation, reader)
+    try:
+        batches = recent_batches(installation, reader)
+    except StoreError:
+        follow_workspace()
+        raise
     if waited and not any(batch.waiting for batch in batches):
         st.rerun()  # without the refreshing
     problem = worker_problem(installation) if waited else None
@@ -82,7 +103,15 @@ def _show_batch(
     files = st.expander("Files", opened, key=f"files-{batch.batch_id}", on_change="rerun")
     with files:
         if files.open:
-            _show_items(batch_items(installation, reader, batch.batch_id))
+            _show_items(_named(batch.batch_id, batch_items(installation, reader, batch.batch_id)))
+
+
+def _named(batch_id: int, items: list[BatchItem]) -> list[BatchItem]:
+    """The files under their own names, where this session sent them."""
+    names: list[str] = st.session_state.get(_NAMES_SLOT, {}).get(batch_id, [])
+    if len(names) != len(items):
+        return items
+    return [replace(item, name=name) for item, name in zip(items, names, strict=True)]
 
 
 def _progress_text(batch: BatchProgress) -> str:

@@ -21,7 +21,9 @@ def show_earlier(
         st.caption("There are no earlier scans of this patient reference.")
         return
     st.markdown("##### Earlier scans of this patient reference")
-    if len(view.scans) > 1:
+    if view.scans[view.measured].series_id is not None:
+        st.caption("Compared is the slice that has the largest outlined region here.")
+    elif len(view.scans) > 1:
         st.caption(
             f"Compared is scan {view.measured + 1}, which has the largest outlined region here."
         )

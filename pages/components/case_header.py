@@ -14,9 +14,12 @@ from core.services.review import CaseView
 from core.services.review_presence import present
 from core.types import Band, CaseStatus, Reader, ScoringState, WaitState
 from pages.components.case_actions import skip
+from pages.components.case_results import show_results
 from pages.components.case_state import OpenCase, no_case
+from pages.components.samples import show_sample
 from pages.components.text import escaped
 from pages.components.times import clock, day
+from pages.components.visit import follow_workspace
 from pages.components.worklist_view import current_view
 
 _STYLES = Path(__file__).with_name("case.css")
@@ -72,6 +75,7 @@ def show_header(installation: Installation, me: Reader, opened: OpenCase, view: 
             on_click="ignore",
             key="case_pdf",
         )
+        show_results(installation, me, view)
         st.button(
             "Next case",
             icon=":material/skip_next:",
@@ -89,6 +93,7 @@ def show_header(installation: Installation, me: Reader, opened: OpenCase, view: 
         if case.flagged:
             st.badge("Flagged for a human look", color="violet", icon=":material/flag:")
         st.caption(_about(view))
+    show_sample(view)
     if opened.done:
         st.toast(opened.done, icon=":material/check:", duration="long")
         opened.done = None
@@ -102,6 +107,7 @@ def show_live(installation: Installation, me: Reader, opened: OpenCase, view: Ca
         try:
             others, version = present(installation, me, opened.id)
         except StoreError as error:
+            follow_workspace()
             st.error(str(error))
             return
         if version != opened.version:

@@ -1,4 +1,4 @@
-"""The scans of a case: the viewer, what the model says, and earlier cases beside it."""
+"""The scans of a case, one or one series at a time, and earlier cases beside it."""
 
 from functools import partial
 
@@ -9,57 +9,113 @@ from core.services import words
 from core.services.installation import Installation
 from core.services.review import CaseView, EarlierCase, StoredScan
 from core.services.review_layers import scan_layers
+from core.services.volumes import CaseSeries, SeriesView, case_series, edge_letters
 from core.services.worklist import thumbnail
 from core.types import Reader, ScoringState
-from pages.components.case_actions import Place, try_again
 from pages.components.case_earlier import show_earlier
-from pages.components.case_state import OpenCase, follow, show_error
-from pages.components.probability_chart import probability_chart
-from pages.components.times import clock, day
-from pages.components.viewer import Picture, message, show_viewer
+from pages.components.case_findings import (
+    show_distribution_warning,
+    show_findings,
+    show_retry,
+    show_state,
+)
+from pages.components.case_state import OpenCase, follow
+from pages.components.installation import TOLD_APART
+from pages.components.times import day
+from pages.components.viewer import Packed, Picture, message, pack, show_viewer
+from pages.components.volume_view import show_volume
 
 _STATES = {
     ScoringState.QUEUED: "waits",
     ScoringState.SCORED: "analysed",
     ScoringState.FAILED: "failed",
 }
+# The choice of what is no series.
+_PICTURES = -1
 # More small pictures scroll in a box of their own, of so many pixels.
 _SCANS_IN_SIGHT, _STRIP_HEIGHT = 6, 700
 
 
 @st.fragment
 def show_scans(installation: Installation, me: Reader, opened: OpenCase, view: CaseView) -> None:
-    """Everything about one scan at a time; the decision beside it stays as it is."""
+    """Everything about one scan or series at a time; the decision beside it stays as it is."""
     follow(opened)
-    if len(view.scans) == 1:
-        _show_scan(installation, me, opened, view, 0)
+    try:
+        found = case_series(installation, view)
+    except StoreError as error:
+        st.error(str(error), icon=":material/error:")
         return
-    with st.container(horizontal=True, gap="small", key="case_scans"):
-        height = _STRIP_HEIGHT if len(view.scans) > _SCANS_IN_SIGHT else "content"
-        with st.container(width=88, height=height, border=False, key="case_strip"):
-            chosen = _chosen_scan(installation, view)
-        with st.container(width="stretch", key="case_scan"):
-            _show_scan(installation, me, opened, view, chosen)
-
-
-def _show_scan(
-    installation: Installation, me: Reader, opened: OpenCase, view: CaseView, chosen: int
-) -> None:
-    scan = view.scans[chosen]
-    _show_state(installation, me, opened, view, scan)
     beside = st.session_state.get(_beside_key(view))
     earlier = next((one for one in view.earlier if one.id == beside), None)
-    _show_pictures(installation, view, chosen, earlier)
-    if scan.analysis:
-        _show_findings(chosen, scan)
+    series = _chosen_series(view, found)
+    if series is not None:
+        with st.container(key="case_volume"):
+            show_volume(installation, me, opened, series, _beside(installation, earlier))
+    else:
+        _show_pictures(installation, me, opened, view, found.pictures, earlier)
     show_earlier(view, earlier, on_beside=partial(_put_beside, view))
 
 
-def _chosen_scan(installation: Installation, view: CaseView) -> int:
-    """The scan that the reader chooses; at first the one that decided the priority."""
+def _chosen_series(view: CaseView, found: CaseSeries) -> SeriesView | None:
+    """The series that the reader chooses; None where they choose the pictures of their own."""
+    if not found.series:
+        return None
+    names = dict(enumerate(one.name for one in found.series))
+    if found.pictures:
+        count = len(found.pictures)
+        names[_PICTURES] = "1 other picture" if count == 1 else f"{count} other pictures"
+    leading = _PICTURES if found.leading is None and found.pictures else found.leading or 0
+    if len(names) == 1:
+        st.markdown(f"**{names[leading]}**")
+        return found.series[leading]
+    chosen = st.selectbox(
+        "Series",
+        list(names),
+        index=list(names).index(leading),
+        format_func=lambda one: names.get(one, ""),
+        key=f"case_{view.summary.id}_series",
+        help="The case opens with the one that decided its priority.",
+    )
+    return None if chosen == _PICTURES else found.series[chosen]
+
+
+def _show_pictures(
+    installation: Installation,
+    me: Reader,
+    opened: OpenCase,
+    view: CaseView,
+    pictures: tuple[int, ...],
+    earlier: EarlierCase | None,
+) -> None:
+    """Pictures of their own, one at a time."""
+
+    def show(chosen: int) -> None:
+        scan = view.scans[pictures[chosen]]
+        show_state(scan)
+        failed = any(view.scans[one].state is ScoringState.FAILED for one in pictures)
+        show_retry(installation, me, opened, failed)
+        show_distribution_warning(scan)
+        title = f"Scan {chosen + 1}" if len(pictures) > 1 else "Scan"
+        _show_viewer(installation, title, scan, earlier)
+        show_findings(scan, f"case_chart_{chosen}")
+
+    if len(pictures) == 1:
+        show(0)
+        return
+    with st.container(horizontal=True, gap="small", key="case_scans"):
+        height = _STRIP_HEIGHT if len(pictures) > _SCANS_IN_SIGHT else "content"
+        with st.container(width=88, height=height, border=False, key="case_strip"):
+            chosen = _chosen_scan(installation, view, pictures)
+        with st.container(width="stretch", key="case_scan"):
+            show(chosen)
+
+
+def _chosen_scan(installation: Installation, view: CaseView, pictures: tuple[int, ...]) -> int:
+    """The picture that the reader chooses; at first the one that decided the priority."""
     key = f"case_{view.summary.id}_scan"
-    chosen: int = st.session_state.setdefault(key, view.leading)
-    for index, scan in enumerate(view.scans):
+    first = pictures.index(view.leading) if view.leading in pictures else 0
+    chosen: int = st.session_state.setdefault(key, first)
+    for index, scan in enumerate(view.scans[one] for one in pictures):
         _show_thumbnail(installation, index, scan)
         st.button(
             f"Scan {index + 1}",
@@ -94,44 +150,12 @@ def _in_short(scan: StoredScan) -> str:
     return words.headline(scan.analysis.finding)
 
 
-def _show_state(
-    installation: Installation, me: Reader, opened: OpenCase, view: CaseView, scan: StoredScan
+def _show_viewer(
+    installation: Installation, title: str, scan: StoredScan, earlier: EarlierCase | None
 ) -> None:
-    """What stands in the way of reading this scan, before the scan itself."""
-    if scan.state is ScoringState.QUEUED:
-        text = "This scan waits for the model. You can read it now"
-        st.info(
-            f"{text}; the page shows the analysis when it is there.",
-            icon=":material/hourglass_top:",
-        )
-    if scan.state is ScoringState.FAILED:
-        st.error(
-            f"**The model could not analyse this scan.** {scan.failure or ''} Please read it "
-            "without the model.",
-            icon=":material/error:",
-        )
-    if any(one.state is ScoringState.FAILED for one in view.scans):
-        st.button(
-            "Try the analysis again",
-            icon=":material/refresh:",
-            key="case_retry",
-            on_click=try_again,
-            args=(installation, me, opened),
-        )
-    show_error(opened, Place.SCAN)
-    warning = words.distribution_warning(scan.analysis.finding) if scan.analysis else None
-    if warning:
-        st.warning(warning, icon=":material/warning:")
-
-
-def _show_pictures(
-    installation: Installation, view: CaseView, chosen: int, earlier: EarlierCase | None
-) -> None:
-    scan = view.scans[chosen]
-    title = f"Scan {chosen + 1}" if len(view.scans) > 1 else "Scan"
     shown = [(title, scan)]
     if earlier is not None:
-        shown.append((f"Earlier: {day(earlier.made_on)}", earlier.scan))
+        shown.append((_title(earlier), earlier.scan))
     try:
         packed = _packed(installation, shown, [_identity(title, one) for title, one in shown])
     except (InputError, StoreError) as error:
@@ -141,61 +165,56 @@ def _show_pictures(
 
 
 # Decoding and packing take longer than the rest of the page; most runs show the same scan again.
-@st.cache_data(max_entries=32, ttl=3600, show_spinner=False)
+@st.cache_data(max_entries=32, ttl=3600, show_spinner=False, hash_funcs=TOLD_APART)
 def _packed(
-    _installation: Installation,
+    installation: Installation,
     _shown: list[tuple[str, StoredScan]],
     identity: list[tuple[object, ...]],
 ) -> bytes:
-    return message(
-        [
-            Picture(
-                id=scan.id,
-                title=title,
-                layers=scan_layers(_installation, scan.id),
-                finding=scan.analysis.finding if scan.analysis else None,
-                spacing_mm=scan.spacing_mm,
-            )
-            for title, scan in _shown
-        ]
+    pictures = [_picture(installation, title, scan) for title, scan in _shown]
+    finding = pictures[0].finding
+    return message(pack(pictures), finding.predicted if finding else None)
+
+
+def _picture(installation: Installation, title: str, scan: StoredScan) -> Picture:
+    return Picture(
+        id=scan.id,
+        title=title,
+        layers=scan_layers(installation, scan.id),
+        finding=scan.analysis.finding if scan.analysis else None,
+        spacing_mm=scan.spacing_mm,
+        letters=edge_letters(scan.place) if scan.place else None,
     )
+
+
+def _beside(installation: Installation, earlier: EarlierCase | None) -> Packed:
+    """The earlier scan as a picture beside a series; nothing where there is none."""
+    if earlier is None:
+        return pack([])
+    title = _title(earlier)
+    try:
+        return _packed_beside(installation, title, earlier.scan, _identity(title, earlier.scan))
+    except (InputError, StoreError) as error:
+        st.error(f"**The earlier scan cannot be shown.** {error}", icon=":material/broken_image:")
+        return pack([])
+
+
+@st.cache_data(max_entries=16, ttl=3600, show_spinner=False, hash_funcs=TOLD_APART)
+def _packed_beside(
+    installation: Installation, title: str, _scan: StoredScan, identity: tuple[object, ...]
+) -> Packed:
+    return pack([_picture(installation, title, _scan)])
+
+
+def _title(earlier: EarlierCase) -> str:
+    return f"Earlier: {day(earlier.made_on)}"
 
 
 def _identity(title: str, scan: StoredScan) -> tuple[object, ...]:
     """What the packed message of a scan depends on."""
     analysis = scan.analysis
     made = (analysis.mask_key, analysis.finding.model_version) if analysis else ()
-    return title, scan.id, scan.content_key, *made
-
-
-def _show_findings(chosen: int, scan: StoredScan) -> None:
-    analysis = scan.analysis
-    finding = analysis.finding
-    with st.container(border=True, key="case_findings"):
-        chart, text = st.columns([1, 1], gap="medium")
-        explanation = words.explanation(finding, analysis.decision_threshold)
-        with chart:
-            st.plotly_chart(
-                probability_chart(finding, analysis.decision_threshold),
-                key=f"case_chart_{chosen}",
-                config={"displayModeBar": False},
-                alt=explanation,
-            )
-        with text:
-            st.markdown(f"##### The model: {words.headline(finding)}")
-            st.caption(explanation)
-            if finding.lesion:
-                share = words.percent(finding.lesion.area_fraction)
-                st.markdown(
-                    f"**Size of the outlined region.** {words.measurements(finding.lesion)} "
-                    f"It takes {share} of the head in this slice."
-                )
-            else:
-                st.markdown("**Size.** No region was outlined.")
-            st.caption(
-                f"Model {finding.model_version} · analysed {clock(analysis.created_at)} · "
-                f"{scan.width} × {scan.height} pixels, {scan.source_format}. {words.DISCLAIMER}"
-            )
+    return title, scan.id, scan.content_key, scan.frame, *made
 
 
 def _beside_key(view: CaseView) -> str:

@@ -14,7 +14,7 @@ from pages.components.text import escaped
 
 _SLOT, _DRAFTS = "open_case", "case_drafts"
 # What others may do without the reader having to know before deciding.
-_NO_NEWS = frozenset({"opened", "report"})
+_NO_NEWS = frozenset({"opened", "report", "results"})
 
 
 @dataclass

@@ -1,13 +1,20 @@
-"""The installation, opened once a process and shared by all sessions."""
+"""The installation: one for all sessions of a process, or in the demonstration one a visitor."""
 
 import gc
+import os
 
 import streamlit as st
 
+from core import config
 from core.errors import StoreError
 from core.services.installation import Installation, open_installation
 from core.services.workers import start_embedded_worker
 from pages.components.engine import shared_engine
+from pages.components.visit import own_workspace
+
+# For the caches of what pages show, which all sessions of the process share: by this they keep
+# apart what belongs to different installations, as the demonstration's visitors have them.
+TOLD_APART = {Installation: lambda one: one.identity}
 
 
 @st.cache_resource(show_spinner="Opening the worklist …")
@@ -22,9 +29,22 @@ def _opened() -> Installation:
     return installation
 
 
+def read_secrets() -> None:
+    """Make settings among the secrets environment variables, where the program looks for them."""
+    # Streamlit does so with texts and numbers by itself, not with true and false.
+    if not st.secrets.load_if_toml_exists():
+        return
+    for name, value in st.secrets.to_dict().items():
+        is_ours = isinstance(value, bool) and name.upper().startswith("NEUROTRIAGE_")
+        if is_ours and os.environ.get(name) != str(value).lower():
+            os.environ[name] = str(value).lower()
+
+
 def shared_installation() -> Installation:
     """The installation; where its store cannot be opened, a message instead of the page."""
     try:
+        if config.settings().demo.active:
+            return own_workspace().installation
         return _opened()
     except StoreError as error:
         st.error(f"**The store cannot be opened, so nothing can be shown or saved.**\n\n{error}")

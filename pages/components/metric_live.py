@@ -22,7 +22,10 @@ _GROUPS = {
 
 
 def show_live_figures(live: LiveFigures) -> None:
-    st.caption(f"{live.since:%d %B %Y} to {live.until:%d %B %Y}; days of UTC.")
+    st.caption(
+        f"{live.since:%d %B %Y} to {live.until:%d %B %Y}; days of UTC. "
+        "Simulated samples are left out."
+    )
     _show_volume(live)
     _show_agreement(live)
     _show_scores(live)
@@ -119,7 +122,7 @@ def show_training_export(installation: Installation, reader: Reader) -> None:
     st.subheader("Training set", anchor=False)
     st.write(
         "Reported cases as pictures sorted by the readers’ class, with a list that `train/` reads. "
-        "Patient references, names and notes are not in it."
+        "Patient references, names and notes are not in it, nor are simulated samples."
     )
     choice = st.radio(
         "Which cases",

@@ -75,8 +75,8 @@ def show_metrics(card: ModelCard) -> None:
     st.caption(
         f"Version {metrics.model_version}, split “{metrics.split}”, measured on "
         f"{metrics.created.partition('T')[0]}. Each distinct scan counts once. Intervals are 95 % "
-        "bootstrap intervals over patients or runs of slices: where 100 sets like this one were "
-        "measured, some 95 of their intervals would hold the true figure."
+        "bootstrap intervals over patients (groups of copies where no patient is known): where 100 "
+        "sets like this one were measured, some 95 of their intervals would hold the true figure."
     )
     if metrics.four_class:
         _show_four_class(metrics.four_class, metrics)

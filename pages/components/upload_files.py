@@ -5,16 +5,14 @@ frees them. And after a lost connection the browser goes on showing files that a
 not have; Streamlit leaves those out without a word.
 """
 
-import ctypes
-import gc
 import secrets
-import sys
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from core import config
 from pages.components.text import escaped
 
 _KEY, _LOST, _NUMBER = "upload-files", "lost-files", "upload-number"
@@ -48,13 +46,15 @@ def chosen_files(number: int, most: int) -> list[UploadedFile]:
     """
     key = f"{_KEY}-{number}"
     if key not in st.session_state:
-        _forget_orphans()
+        forget_orphans()
     # Without a list of types: whatever is chosen is sent, and listed with the reason where it is
     # refused, instead of being dropped by the browser.
     files = st.file_uploader(
-        f"Scans: JPEG, PNG, TIFF, BMP or WebP, or ZIP archives of them; up to {most} files at once",
+        "Scans: DICOM, NIfTI, JPEG, PNG, TIFF, BMP or WebP, or ZIP archives of them; up to "
+        f"{most} files at once",
         accept_multiple_files=True,
         key=key,
+        max_upload_size=most_megabytes(),
         help="For more files, or a whole folder, put them into one ZIP archive.",
     )
     _say_what_is_lost()
@@ -69,6 +69,12 @@ def chosen_files(number: int, most: int) -> list[UploadedFile]:
     return files
 
 
+def most_megabytes() -> int | None:
+    """Size of a file that the browser sends; None for the server's own limit."""
+    demo = config.settings().demo
+    return demo.megabytes if demo.active else None
+
+
 def next_upload() -> None:
     """Begin with an empty uploader and empty details."""
     st.session_state[_LOST] = []
@@ -81,16 +87,7 @@ def upload_number() -> int:
     return number
 
 
-def return_memory() -> None:
-    """Have the C library give to the system what was freed; by itself it keeps small pieces."""
-    gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
-        if trim:
-            trim(0)
-
-
-def _forget_orphans() -> None:
+def forget_orphans() -> None:
     """Free what uploaders hold that are no more: this one has just appeared and has nothing yet."""
     context = get_script_run_ctx()
     if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):

@@ -13,10 +13,12 @@ from core.errors import NeuroTriageError
 from core.services.installation import Installation
 from core.services.submit import Upload, submit
 from core.types import BatchItem, BatchProgress, Reader, StudyDetails
-from pages.components.batch_list import counts
+from pages.components.batch_list import counts, remember_names
+from pages.components.memory import return_memory
 from pages.components.text import escaped
 from pages.components.times import day
-from pages.components.upload_files import next_upload, return_memory
+from pages.components.upload_files import next_upload
+from pages.components.visit import room_problem
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ class Sending:
         self.total = len(files)
         self.handed = 0
         self.dealt_with = 0
+        # In this session only: what is stored has neutral names where names may tell who it is.
+        self.names: list[str] = []
         self.result: BatchProgress | None = None
         self.problem: str | None = None
         self._work = (installation, reader, details)
@@ -78,7 +82,8 @@ class Sending:
             self.handed += 1
             yield Upload(file.name, file)
 
-    def _count(self, _item: BatchItem) -> None:
+    def _count(self, item: BatchItem) -> None:
+        self.names.append(item.name)
         self.dealt_with += 1
 
 
@@ -89,6 +94,8 @@ def sending() -> Sending | None:
         return current
     del st.session_state[_SLOT]
     st.session_state[_RECEIPT] = current
+    if current.result is not None:
+        remember_names(current.result.batch_id, current.names)
     return None
 
 
@@ -105,7 +112,9 @@ def send_button(
     with st.container(horizontal=True, vertical_alignment="center"):
         sent = st.button(f"Send {count}" if files else "Send", type="primary", disabled=not ready)
         st.caption(_meaning(files, details, busy))
-    if sent:
+    if sent and (problem := room_problem()):
+        st.error(problem, icon=":material/sd_card_alert:")
+    elif sent:
         new = _started(Sending(installation, reader, files, details))
         # Not before: Streamlit may end this run at any such line, and the files would be lost.
         next_upload()
@@ -125,7 +134,10 @@ def _meaning(files: list[UploadedFile], details: StudyDetails | None, busy: bool
     if not files or details is None:
         return "Files are received once they are sent and stored."
     if details.patient_reference is None:
-        return "Without a patient reference every picture becomes a case of its own."
+        return (
+            "Without a patient reference every picture becomes a case of its own, and every DICOM "
+            "study and NIfTI volume one."
+        )
     study = escaped(details.patient_reference)
     study += f", {day(details.study_date)}" if details.study_date else ", without a study date"
     return f"What is sent becomes part of one case: {study}."
@@ -159,7 +171,11 @@ def show_receipt() -> int | None:
             "stored is recognised and not scored twice.",
             icon=":material/error:",
         )
-        if st.button("Send it again", icon=":material/refresh:"):
+        if not st.button("Send it again", icon=":material/refresh:"):
+            return None
+        if problem := room_problem():
+            st.error(problem, icon=":material/sd_card_alert:")
+        else:
             _started(sent.again())
             st.rerun()
         return None

@@ -9,6 +9,8 @@ from core.errors import StoreError
 from core.services.installation import Installation
 from core.services.worklist import thumbnail
 from core.types import Reader, SortKey, WorklistCounters, WorklistPage
+from pages.components.guide import show_guide
+from pages.components.installation import TOLD_APART
 from pages.components.media import media_url
 from pages.components.worklist_actions import release_case, take_case
 from pages.components.worklist_filters import clear_filters, filters_are_set
@@ -63,6 +65,7 @@ def show_nothing(totals: WorklistCounters, view: View) -> None:
                 "order of urgency, each with the reasons."
             )
             st.page_link("pages/upload.py", label="Upload scans", icon=":material/upload:")
+            show_guide()
         elif filters_are_set():
             st.subheader("No case fits the filters", anchor=False)
             st.button(
@@ -119,6 +122,6 @@ def _picture_url(installation: Installation, slot: str, key: str) -> str | None:
 
 # A key stands for its content, so that nothing here is ever out of date; and a page of pictures
 # every few seconds for every reader is a lot to ask of a folder that may lie on another machine.
-@st.cache_data(max_entries=1000, show_spinner=False)
-def _picture(_installation: Installation, key: str) -> bytes:
-    return thumbnail(_installation, key)
+@st.cache_data(max_entries=1000, show_spinner=False, hash_funcs=TOLD_APART)
+def _picture(installation: Installation, key: str) -> bytes:
+    return thumbnail(installation, key)

@@ -142,7 +142,7 @@ def test_lines_are_on_disk_whole_as_they_come(run, folder, tmp_path, monkeypatch
     seen = []
 
     class Watching(FakeEngine):
-        def analyse(self, scans, heat_map_class=None, all_heat_maps=False):
+        def analyse(self, scans, heat_map_class=None):
             seen.append(len(lines(out.read_text())) if out.read_bytes() else 0)
             if len(seen) == 3:
                 raise KeyboardInterrupt

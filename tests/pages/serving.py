@@ -1,16 +1,19 @@
 """What tests in a real browser need: headless Chromium, and the application on a free port."""
 
 import os
-import socket
+import re
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "screenshots"
@@ -66,10 +69,65 @@ def serve(
     raise AssertionError(f"no answer from {address}: {log.read_text()}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@contextmanager
+def served(
+    log: Path, storage: Path, worker: str = "embedded", warnings: bool = False, **options
+) -> Iterator[str]:
+    """The application on a storage folder; its log must hold no trouble in the end.
+
+    Args:
+        log: where its output goes.
+        storage: of the installation.
+        worker: where scans are scored.
+        warnings: whether there may be some.
+        options: of ``serve``.
+    """
+    env = {"NEUROTRIAGE_STORAGE": str(storage), "NEUROTRIAGE_WORKER": worker}
+    address, process = serve(log, env=env, **options)
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+    said = log.read_text()
+    trouble = "traceback|deprecat|removed after" + ("" if warnings else "|warning")
+    assert not re.search(trouble, said, re.IGNORECASE), said
+
+
+@contextmanager
+def watched_pages(browser, address: str, timeout: float = 120_000):
+    """Gives what opens a page in a session of its own, of a width, a height and a theme.
+
+    None of them may have asked for anything elsewhere or failed when the block ends.
+    """
+    contexts, wrong = [], []
+
+    def opened(width: int = 1280, height: int = 800, theme: str = "light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=theme,
+            service_workers="block",
+        )
+        contexts.append(context)
+        context.set_default_timeout(timeout)
+        page = context.new_page()
+        page.on("request", lambda one: wrong.append(one.url) if is_elsewhere(one.url) else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if is_failure(said) else None)
+        return page
+
+    def is_elsewhere(url: str) -> bool:
+        return url.startswith("http") and not url.startswith(address)
+
+    def is_failure(said) -> bool:
+        # Streamlit looks for files that an installation may add, and below a page's address for
+        # its own, and is told that there are none.
+        return said.type == "error" and "404" not in said.text
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrong
 
 
 def choose_reader(page, name: str) -> None:

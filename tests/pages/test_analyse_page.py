@@ -1,18 +1,21 @@
 """The page, run by Streamlit's own test harness."""
 
-from pathlib import Path
+from functools import partial
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
+from core.config import Settings
 from core.errors import WeightsError
 from core.services import analyse
 from core.types import Reader
+from pages.components import upload_files, uploads
 from tests.fakes import FakeEngine, scan_png
+from tests.pages.harness import ROOT, new_app, shown, text_of
 
-SCRIPT = Path(__file__).resolve().parents[2] / "pages" / "analyse.py"
 KINDS = ("title", "subheader", "markdown", "caption", "error", "warning", "info")
+
+texts = partial(text_of, kinds=KINDS)
 
 
 @pytest.fixture
@@ -31,21 +34,14 @@ def app(engine):
 
 
 def opened():
-    app = AppTest.from_file(SCRIPT, default_timeout=60)
-    app.session_state["reader"] = Reader(1, "Dr Adams", verified=False)
-    return app.run()
-
-
-def texts(app):
-    return "\n".join(element.value for kind in KINDS for element in getattr(app, kind))
+    reader = Reader(1, "Dr Adams", verified=False)
+    return new_app(reader, ROOT / "pages" / "analyse.py").run()
 
 
 def upload(app, *files):
     for name, data in files:
         app.file_uploader[0].upload(name, data, "image/png")
-    app.run()
-    assert not app.exception
-    return app
+    return shown(app.run())
 
 
 def test_without_weights_the_page_says_so_and_how_to_cure_it(engine, monkeypatch):
@@ -103,3 +99,15 @@ def test_the_same_file_twice_is_shown_twice_and_analysed_once(app, engine):
 def test_a_picture_unlike_the_training_is_flagged(app):
     upload(app, ("blank.png", scan_png(blank=True)))
     assert any("unlike the scans" in warning.value for warning in app.warning)
+
+
+def test_the_demonstration_takes_few_and_small_files(engine, monkeypatch):
+    shown = []
+    monkeypatch.setattr(uploads.config, "settings", lambda: Settings(demo={"mode": "on"}))
+    monkeypatch.setattr(
+        uploads.st, "file_uploader", lambda *_, **given: shown.append(given) or list("abcdef")
+    )
+    assert len(uploads.upload_scans()) == uploads.MOST_IN_DEMO
+    assert shown[0]["max_upload_size"] == 25
+    upload_files.chosen_files(1, most=25)
+    assert shown[1]["max_upload_size"] == 25

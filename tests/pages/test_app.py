@@ -1,13 +1,14 @@
-"""The application around the pages: disclaimer, gate and accounts."""
+"""The application around the pages: configuration, disclaimer, gate and accounts."""
 
-from pathlib import Path
+import os
+import tomllib
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import config
 from core.services.readers import add_reader, readers
-
-SCRIPT = Path(__file__).resolve().parents[2] / "streamlit_app.py"
+from tests.pages.harness import ROOT, new_app
 
 
 def gated():
@@ -27,9 +28,30 @@ def app(own_installation):
 
 def test_the_disclaimer_stands_there_before_anything_else(own_installation):
     # AppTest runs the application once; a second run loses the way that st.navigation went.
-    app = AppTest.from_file(SCRIPT, default_timeout=60).run()
+    app = new_app().run()
     assert not app.exception
     assert "Research and demonstration use, not a medical device." in app.warning[0].value
+
+
+def test_true_and_false_among_the_secrets_are_settings_too(own_installation, monkeypatch):
+    # As texts and numbers do, they go before the environment.
+    monkeypatch.setenv("NEUROTRIAGE_KEEP_ORIGINALS", "false")
+    monkeypatch.setenv("NEUROTRIAGE_SECOND_READER_FOR_GLIOMA", "true")
+    app = new_app()
+    app.secrets["NEUROTRIAGE_KEEP_ORIGINALS"] = True
+    app.secrets["NEUROTRIAGE_SECOND_READER_FOR_GLIOMA"] = False
+    app.secrets["OTHER_FLAG"] = True
+    assert not app.run().exception
+    # As at the start of the program, when the settings are read first.
+    config.settings.cache_clear()
+    assert config.settings().keep_originals is True
+    assert config.settings().second_reader_for_glioma is False
+    assert "OTHER_FLAG" not in os.environ
+
+
+def test_changed_sources_are_not_loaded_into_a_running_server():
+    written = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
+    assert written["server"]["fileWatcherType"] == "none"
 
 
 def test_nobody_passes_without_an_account(app):
@@ -56,8 +78,6 @@ def test_a_known_account_is_chosen_and_marked_unverified(app, own_installation):
 def test_a_store_that_cannot_be_opened_is_said(app, own_installation, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NEUROTRIAGE_STORAGE", str(tmp_path / "file" / "below"))
-    from core import config
-
     config.settings.cache_clear()
     app.run()
     assert not app.exception

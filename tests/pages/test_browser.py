@@ -1,12 +1,10 @@
 """The quick look in a real browser: headless Chromium, a server of its own on a free port."""
 
-import re
-
 import pytest
 
 from core.config import settings
 from tests.fakes import scan_png
-from tests.pages.serving import SCREENSHOTS, choose_reader, in_browser, serve
+from tests.pages.serving import SCREENSHOTS, choose_reader, in_browser, served, watched_pages
 
 pytestmark = in_browser
 
@@ -17,32 +15,18 @@ def server(request, tmp_path_factory):
     if real and not (settings().weights / "manifest.json").is_file():
         pytest.skip("weights/manifest.json is absent: the page cannot run with real weights")
     folder = tmp_path_factory.mktemp("server")
-    log = folder / "log.txt"
-    address, process = serve(log, real, env={"NEUROTRIAGE_STORAGE": str(folder / "storage")})
-    yield request.param, address
-    process.terminate()
-    process.wait(20)
-    said = log.read_text()
-    assert not re.search("traceback|deprecat|warning|removed after", said, re.IGNORECASE), said
+    with served(folder / "log.txt", folder / "storage", real=real) as address:
+        yield request.param, address
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_scans_are_uploaded_and_answered(server, browser, theme):
     kind, address = server
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 800}, color_scheme=theme, service_workers="block"
-    )
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    elsewhere = []
-    page.on(
-        "request",
-        lambda request: (
-            elsewhere.append(request.url)
-            if request.url.startswith("http") and not request.url.startswith(address)
-            else None
-        ),
-    )
+    with watched_pages(browser, address, timeout=60_000) as new_page:
+        look_quickly(new_page(theme=theme), kind, address, theme)
+
+
+def look_quickly(page, kind, address, theme):
     # Straight to a page, and the server's first visit at that: nobody gets past the gate, and
     # whoever passes it is where they wanted to be.
     page.goto(f"{address}/analyse?from=link")
@@ -101,5 +85,3 @@ def test_scans_are_uploaded_and_answered(server, browser, theme):
     page.set_viewport_size({"width": 1280, "height": 2000})
     page.wait_for_timeout(1200)
     page.screenshot(path=SCREENSHOTS / f"{kind}-{theme}-tall.png")
-    context.close()
-    assert not elsewhere, f"the page asked for {elsewhere}"

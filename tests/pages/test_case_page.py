@@ -1,95 +1,34 @@
 """The page of a case, run by Streamlit's own test harness; the viewer is tried in a browser."""
 
-import json
 from datetime import date
-from pathlib import Path
+from functools import partial
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from core.errors import StoreError
 from core.services import review
-from core.services.readers import add_reader
 from core.services.review import DecisionInput, decide, look_again
 from core.services.review_change import Measure
 from core.services.scoring import score_waiting
-from core.services.submit import Upload, batch_items, submit
-from core.types import CaseStatus, StudyDetails, TumourClass
+from core.types import CaseStatus, TumourClass
 from pages.components import case_scans
 from pages.components.case_earlier import change_in_words
 from tests.fakes import FakeEngine, scan_png
+from tests.pages.harness import press, sent_to_viewers, shown, text_of
 
-SCRIPT = Path(__file__).resolve().parents[2] / "streamlit_app.py"
-PAGE = "pages/case.py"
 KINDS = (
     "title", "subheader", "markdown", "caption", "error", "warning", "info", "success", "text",
     "toast",
 )  # fmt: skip
 GLIOMA, MENINGIOMA = TumourClass.GLIOMA, TumourClass.MENINGIOMA
 
-
-@pytest.fixture
-def ada(own_installation):
-    return add_reader(own_installation, "Ada")
-
-
-@pytest.fixture
-def bo(own_installation):
-    return add_reader(own_installation, "Bo")
-
-
-@pytest.fixture
-def new_case(own_installation, ada):
-    def made(*pictures, score=True, **details):
-        uploads = [Upload(f"{n}.png", one) for n, one in enumerate(pictures or (scan_png(),))]
-        batch = submit(own_installation, ada, uploads, StudyDetails(**details))
-        if score:
-            score_waiting(own_installation, FakeEngine())
-        return batch_items(own_installation, ada, batch.batch_id)[0].case_id
-
-    st.cache_data.clear()
-    yield made
-    st.cache_data.clear()
-
-
-@pytest.fixture
-def open_page(ada):
-    """Open a case as a reader would in a tab of their own."""
-
-    def opened(case, reader=ada):
-        app = AppTest.from_file(SCRIPT, default_timeout=120)
-        app.session_state["reader"] = reader
-        app.run().switch_page(PAGE)
-        if case is not None:
-            app.query_params["case"] = str(case)
-        return shown(app.run())
-
-    return opened
-
-
-def shown(app):
-    assert not app.exception, app.exception
-    return app
-
-
-def said(app):
-    return "\n".join(element.value for kind in KINDS for element in getattr(app, kind))
-
-
-def press(app, label):
-    [found] = [one for one in app.button if one.label == label]
-    return shown(found.click().run())
+said = partial(text_of, kinds=KINDS)
 
 
 def pictures(app):
     """What the viewer shows; None where there is no viewer."""
-    found = [one.proto for one in app.get("bidi_component")]
-    sent = [one.bytes for one in found if one.component_name == "scan_viewer"]
-    if not sent:
-        return None
-    length = int.from_bytes(sent[0][:4], "little")
-    return json.loads(sent[0][4 : 4 + length])["pictures"]
+    sent = sent_to_viewers(app)
+    return sent[0]["pictures"] if sent else None
 
 
 def choose(app, name):
@@ -98,19 +37,19 @@ def choose(app, name):
 
 
 @pytest.mark.parametrize("asked", ["abc", "1; drop table", "-1", "9" * 30, "#", "77", None])
-def test_an_address_without_a_case_leads_back(open_page, asked):
-    app = open_page(asked)
+def test_an_address_without_a_case_leads_back(open_case, asked):
+    app = open_case(asked)
     assert "case" in app.title[0].value.lower()
     assert pictures(app) is None
     assert app.get("page_link")[0].proto.label == "Back to the worklist"
 
 
-def test_a_case_shows_what_the_model_says_and_what_is_measured(open_page, new_case):
+def test_a_case_shows_what_the_model_says_and_what_is_measured(open_case, new_case):
     case = new_case(
         scan_png(), patient_reference="P<b>1", study_date=date(2024, 5, 2), site="N*rth",
         indication="Seizure",
     )  # fmt: skip
-    app = open_page(case)
+    app = open_case(case)
     text = said(app)
     for words in (
         "P\\<b\\>1", "2 May 2024", r"N\*rth", "Glioma suspected", "Model fake-1", "Seizure",
@@ -136,10 +75,10 @@ def look_again_status(app, case):
 
 
 def test_a_glioma_is_confirmed_and_waits_for_a_second_reader(
-    open_page, new_case, own_installation, ada, bo
+    open_case, new_case, own_installation, ada, bo
 ):
     case = new_case()
-    app = choose(open_page(case), GLIOMA)
+    app = choose(open_case(case), GLIOMA)
     assert "You confirm the model. A second, different reader" in said(app)
     app = press(app, "Save")
     text = said(app)
@@ -149,16 +88,16 @@ def test_a_glioma_is_confirmed_and_waits_for_a_second_reader(
     # The same reader again is refused in words.
     app = press(choose(app, GLIOMA), "Save")
     assert any("second reader" in one.value for one in app.error)
-    other = press(choose(open_page(case, bo), GLIOMA), "Save")
+    other = press(choose(open_case(case, reader=bo), GLIOMA), "Save")
     assert "Reported." in said(other)
     assert look_again(own_installation, ada, case).summary.status is CaseStatus.REPORTED
 
 
 def test_an_override_is_saved_with_everything_the_reader_set(
-    open_page, new_case, own_installation, ada
+    open_case, new_case, own_installation, ada
 ):
     case = new_case()
-    app = choose(open_page(case), MENINGIOMA)
+    app = choose(open_case(case), MENINGIOMA)
     assert "You override the model’s glioma." in said(app)
     assert "the case is reported" in said(app)
     app.selectbox[0].set_value("emergency")
@@ -177,17 +116,17 @@ def test_an_override_is_saved_with_everything_the_reader_set(
     assert "Ada \\(unverified\\)" in history
 
 
-def test_nothing_is_saved_without_a_class(open_page, new_case, own_installation, ada):
+def test_nothing_is_saved_without_a_class(open_case, new_case, own_installation, ada):
     case = new_case()
-    app = press(open_page(case), "Save and next")
+    app = press(open_case(case), "Save and next")
     assert "Please choose a class" in app.error[0].value
     assert look_again(own_installation, ada, case).own is None
 
 
-def test_save_and_next_opens_the_next_case_and_at_last_the_worklist(open_page, new_case):
+def test_save_and_next_opens_the_next_case_and_at_last_the_worklist(open_case, new_case):
     low = new_case(scan_png(lesion=False), patient_reference="low")
     high = new_case(scan_png(), patient_reference="high")
-    app = choose(open_page(high), MENINGIOMA)
+    app = choose(open_case(high), MENINGIOMA)
     app = press(app, "Save and next")
     assert app.query_params["case"] == str(low)
     assert app.subheader[0].value == "low"
@@ -195,9 +134,9 @@ def test_save_and_next_opens_the_next_case_and_at_last_the_worklist(open_page, n
     assert f"Case {high} saved as meningioma." in said(app)
 
 
-def test_a_conflict_is_told_and_the_input_stays(open_page, new_case, own_installation, ada, bo):
+def test_a_conflict_is_told_and_the_input_stays(open_case, new_case, own_installation, ada, bo):
     case = new_case()
-    app = choose(open_page(case), MENINGIOMA)
+    app = choose(open_case(case), MENINGIOMA)
     app.text_area[0].set_value("my long text")
     version = look_again(own_installation, bo, case).summary.version
     decide(own_installation, bo, case, version, DecisionInput(TumourClass.PITUITARY))
@@ -210,9 +149,9 @@ def test_a_conflict_is_told_and_the_input_stays(open_page, new_case, own_install
     assert [one.reader for one in view.readings] == [bo]
 
 
-def test_a_note_without_a_reading_keeps_the_one_that_is_being_made(open_page, new_case):
+def test_a_note_without_a_reading_keeps_the_one_that_is_being_made(open_case, new_case):
     case = new_case()
-    app = choose(open_page(case), MENINGIOMA)
+    app = choose(open_case(case), MENINGIOMA)
     app.text_area[0].set_value("for later")
     app = press(app, "Save without reading")
     assert "for later" in [one.value for one in app.text]
@@ -222,9 +161,9 @@ def test_a_note_without_a_reading_keeps_the_one_that_is_being_made(open_page, ne
     assert "The note is empty" in app.error[0].value
 
 
-def test_the_urgency_is_corrected_without_a_reading(open_page, new_case, own_installation, ada):
+def test_the_urgency_is_corrected_without_a_reading(open_case, new_case, own_installation, ada):
     case = new_case(scan_png(lesion=False))
-    app = open_page(case)
+    app = open_case(case)
     app.selectbox[0].set_value("emergency")
     app = press(app, "Save without reading")
     assert "Urgency: immediate" in said(app)
@@ -235,9 +174,9 @@ def test_the_urgency_is_corrected_without_a_reading(open_page, new_case, own_ins
     assert view.history[-1].text == "Urgency corrected to emergency"
 
 
-def test_what_was_saved_presets_nothing_when_the_case_is_opened_again(open_page, new_case):
+def test_what_was_saved_presets_nothing_when_the_case_is_opened_again(open_case, new_case):
     case, other = new_case(), new_case(scan_png(99))
-    app = press(choose(open_page(case), GLIOMA), "Save")
+    app = press(choose(open_case(case), GLIOMA), "Save")
     for number in (other, case):
         app.query_params["case"] = str(number)
         app = shown(app.run())
@@ -245,9 +184,9 @@ def test_what_was_saved_presets_nothing_when_the_case_is_opened_again(open_page,
     assert app.radio[0].value is None
 
 
-def test_what_is_being_entered_outlives_a_look_at_another_case(open_page, new_case):
+def test_what_is_being_entered_outlives_a_look_at_another_case(open_case, new_case):
     case, other = new_case(), new_case(scan_png(99))
-    app = choose(open_page(case), MENINGIOMA)
+    app = choose(open_case(case), MENINGIOMA)
     app.text_area[0].set_value("unfinished")
     app = shown(app.run())
     app.query_params["case"] = str(other)
@@ -259,10 +198,10 @@ def test_what_is_being_entered_outlives_a_look_at_another_case(open_page, new_ca
 
 
 def test_a_scan_that_waits_is_shown_and_the_analysis_comes_without_losing_input(
-    open_page, new_case, own_installation
+    open_case, new_case, own_installation
 ):
     case = new_case(score=False)
-    app = open_page(case)
+    app = open_case(case)
     assert "waits for the model" in app.info[0].value
     [picture] = pictures(app)
     assert picture["analysed"] is False
@@ -276,7 +215,7 @@ def test_a_scan_that_waits_is_shown_and_the_analysis_comes_without_losing_input(
 
 
 def test_a_scan_that_failed_says_why_and_can_be_tried_again(
-    open_page, new_case, own_installation, monkeypatch
+    open_case, new_case, own_installation, monkeypatch
 ):
     class Broken(FakeEngine):
         def analyse(self, *_, **__):
@@ -285,26 +224,26 @@ def test_a_scan_that_failed_says_why_and_can_be_tried_again(
     case = new_case(score=False)
     monkeypatch.setattr(own_installation.settings, "scoring_attempts", 1)
     score_waiting(own_installation, Broken())
-    app = open_page(case)
+    app = open_case(case)
     assert "could not analyse this scan" in app.error[0].value
     assert pictures(app) is not None, "it can be read all the same"
     app = press(app, "Try the analysis again")
     assert "waits for the model" in said(app)
 
 
-def test_scans_of_a_case_are_chosen_one_at_a_time(open_page, new_case):
+def test_scans_of_a_case_are_chosen_one_at_a_time(open_case, new_case):
     case = new_case(scan_png(), scan_png(lesion=False), patient_reference="P")
-    app = open_page(case)
+    app = open_case(case)
     assert pictures(app)[0]["title"] == "Scan 1"
     app = press(app, "Scan 2")
     assert pictures(app)[0]["title"] == "Scan 2"
     assert "No region was outlined" in said(app)
 
 
-def test_an_earlier_scan_is_put_beside(open_page, new_case):
+def test_an_earlier_scan_is_put_beside(open_case, new_case):
     old = new_case(scan_png(), patient_reference="P", study_date=date(2023, 1, 2))
     new = new_case(scan_png(130), patient_reference="P", study_date=date(2024, 1, 2))
-    app = open_page(new)
+    app = open_case(new)
     text = said(app)
     assert "**2 Jan 2023**" in text
     assert f"[case {old}](case?case={old})" in text
@@ -315,24 +254,24 @@ def test_an_earlier_scan_is_put_beside(open_page, new_case):
     assert len(pictures(app)) == 1
 
 
-def test_a_picture_that_is_lost_takes_nothing_else_with_it(open_page, new_case, monkeypatch):
+def test_a_picture_that_is_lost_takes_nothing_else_with_it(open_case, new_case, monkeypatch):
     case = new_case()
 
     def lost(*_):
         raise StoreError("The file is gone.")
 
     monkeypatch.setattr(case_scans, "scan_layers", lost)
-    app = open_page(case)
+    app = open_case(case)
     assert "The file is gone." in app.error[0].value
     assert app.radio
 
 
-def test_who_else_has_the_case_open_is_shown(open_page, new_case, own_installation, bo):
+def test_who_else_has_the_case_open_is_shown(open_case, new_case, own_installation, bo):
     case = new_case()
     review.open_case(own_installation, bo, case)
     assert any(
         "Bo \\(unverified\\)** has this case open since" in one.value
-        for one in open_page(case).info
+        for one in open_case(case).info
     )
 
 

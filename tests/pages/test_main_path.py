@@ -8,7 +8,7 @@ import pytest
 from pypdf import PdfReader
 
 from tests.fakes import scan_png
-from tests.pages.serving import SCREENSHOTS, choose_reader, in_browser, serve
+from tests.pages.serving import SCREENSHOTS, choose_reader, in_browser, served, watched_pages
 
 pytestmark = in_browser
 
@@ -16,14 +16,15 @@ SCANS, LESIONS = 12, 3
 
 
 @pytest.fixture
-def served(tmp_path):
-    log = tmp_path / "log.txt"
-    address, process = serve(log, env={"NEUROTRIAGE_STORAGE": str(tmp_path / "storage")})
-    yield address
-    process.terminate()
-    process.wait(20)
-    said = log.read_text()
-    assert not re.search("traceback|deprecat|warning|removed after", said, re.IGNORECASE), said
+def address(tmp_path):
+    with served(tmp_path / "log.txt", tmp_path / "storage") as address:
+        yield address
+
+
+@pytest.fixture
+def new_page(browser, address):
+    with watched_pages(browser, address, timeout=90_000) as new_page:
+        yield new_page
 
 
 def pictures():
@@ -34,29 +35,17 @@ def pictures():
     yield {"name": "notes.png", "mimeType": "image/png", "buffer": b"a text, not a picture"}
 
 
-def _is_failure(said):
-    # Streamlit looks for files that an installation may add, and is told that there are none.
-    return said.type == "error" and "404" not in said.text
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_from_upload_to_report(served, browser, theme):
+def test_from_upload_to_report(new_page, address, theme):
     SCREENSHOTS.mkdir(exist_ok=True)
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 800}, color_scheme=theme, accept_downloads=True
-    )
-    context.set_default_timeout(90_000)
-    page = context.new_page()
-    broken = []
-    page.on("pageerror", lambda error: broken.append(str(error)))
-    page.on("console", lambda said: broken.append(said.text) if _is_failure(said) else None)
+    page = new_page(theme=theme)
 
     def shot(name):
         page.wait_for_timeout(600)
         page.screenshot(path=SCREENSHOTS / f"path-{theme}-{name}.png")
 
     # Upload, and leave the page at once: scoring goes on, and a reload shows how far it is.
-    page.goto(served)
+    page.goto(address)
     choose_reader(page, "Dr Adams")
     page.get_by_text("No cases yet").wait_for()
     page.get_by_role("link", name="Upload", exact=True).click()
@@ -113,5 +102,3 @@ def test_from_upload_to_report(served, browser, theme):
     page.get_by_role("heading", name="The model").wait_for()
     page.get_by_role("tab", name="In this installation").click()
     shot("model")
-    context.close()
-    assert not broken

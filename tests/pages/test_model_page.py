@@ -2,23 +2,22 @@
 
 import json
 import shutil
-from pathlib import Path
+from functools import partial
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from core import config
 from core.services.model_metrics import read_metrics
-from core.services.readers import add_reader
 from core.services.review import DecisionInput, decide, look_again
 from core.services.scoring import score_waiting
 from core.services.submit import Upload, batch_items, submit
 from core.types import CLASSES, StudyDetails, TumourClass
 from pages.components.metric_charts import bars_chart, matrix_chart
 from tests.fakes import FakeEngine, scan_png
+from tests.pages.harness import ROOT, new_app, shown, text_of
 
-ROOT = Path(__file__).resolve().parents[2]
+said = partial(text_of, kinds=("markdown", "caption", "info", "warning", "error", "subheader"))
 
 
 @pytest.fixture
@@ -35,28 +34,11 @@ def weights(tmp_path, monkeypatch, own_installation):
 
 
 @pytest.fixture
-def anna(own_installation):
-    return add_reader(own_installation, "Anna")
-
-
-@pytest.fixture
-def page(own_installation, anna):
+def page(own_installation, ada):
     def opened():
-        app = AppTest.from_file(ROOT / "pages" / "model_card.py", default_timeout=60)
-        app.session_state["reader"] = anna
-        app.run()
-        assert not app.exception
-        return app
+        return shown(new_app(ada, ROOT / "pages" / "model_card.py").run())
 
     return opened
-
-
-def said(app):
-    return " ".join(
-        element.value
-        for kind in ("markdown", "caption", "info", "warning", "error", "subheader")
-        for element in app.get(kind)
-    )
 
 
 def charts(app):
@@ -129,14 +111,14 @@ def test_a_new_installation_is_no_error(page, weights):
     assert "No image was analysed in this period." in text
 
 
-def test_live_figures_of_what_was_read(page, weights, own_installation, anna):
+def test_live_figures_of_what_was_read(page, weights, own_installation, ada):
     uploads = [Upload(f"{i}.png", scan_png(60 + i, 50)) for i in range(3)]
-    batch = submit(own_installation, anna, uploads, StudyDetails())
+    batch = submit(own_installation, ada, uploads, StudyDetails())
     score_waiting(own_installation, FakeEngine())
-    for item in batch_items(own_installation, anna, batch.batch_id)[:2]:
-        version = look_again(own_installation, anna, item.case_id).summary.version
+    for item in batch_items(own_installation, ada, batch.batch_id)[:2]:
+        version = look_again(own_installation, ada, item.case_id).summary.version
         given = DecisionInput(TumourClass.MENINGIOMA)
-        decide(own_installation, anna, item.case_id, version, given)
+        decide(own_installation, ada, item.case_id, version, given)
     app = page()
     alts = " ".join(charts(app))
     assert "3 scans received, 3 images analysed, 2 decisions of readers" in alts

@@ -2,11 +2,10 @@
 
 import threading
 from datetime import date, timedelta
-from pathlib import Path
+from functools import partial
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
-from streamlit.testing.v1 import AppTest
 
 from core.errors import StoreError
 from core.services import workers
@@ -19,52 +18,24 @@ from core.services.worklist import worklist_page
 from core.store import batches, scoring
 from core.types import RequestedPriority, WorklistQuery
 from pages.components import upload_sending
+from tests import dicoms
 from tests.fakes import FakeEngine, scan_png
+from tests.pages.harness import button, new_app, press, shown, text_of
 
-SCRIPT = Path(__file__).resolve().parents[2] / "streamlit_app.py"
 PAGE = "pages/upload.py"
 KINDS = ("title", "subheader", "markdown", "caption", "error", "warning", "info", "success")
 
-
-@pytest.fixture
-def reader(own_installation):
-    return add_reader(own_installation, "Dr Adams")
-
-
-@pytest.fixture
-def open_page(reader):
-    """Open the page as another tab, or the same after a restart, would."""
-
-    def opened():
-        app = AppTest.from_file(SCRIPT, default_timeout=60)
-        app.session_state["reader"] = reader
-        return shown(app.run().switch_page(PAGE).run())
-
-    return opened
+texts = partial(text_of, kinds=KINDS)
 
 
 @pytest.fixture
 def app(open_page):
-    return open_page()
-
-
-def shown(app):
-    assert not app.exception, app.exception
-    return app
-
-
-def texts(app):
-    return "\n".join(element.value for kind in KINDS for element in getattr(app, kind))
+    return open_page(PAGE)
 
 
 def choose(app, *files):
     app.file_uploader[0].set_value([(name, data, "image/png") for name, data in files])
     return shown(app.run())
-
-
-def button(app, label):
-    [found] = [one for one in app.button if one.label == label]
-    return found
 
 
 def field(app, label):
@@ -77,7 +48,7 @@ def field(app, label):
 def begin_sending(app, *files):
     choose(app, *files)
     count = "1 file" if len(files) == 1 else f"{len(files)} files"
-    return shown(button(app, f"Send {count}").click().run())
+    return press(app, f"Send {count}")
 
 
 def send(app, *files):
@@ -99,13 +70,13 @@ def test_nothing_can_be_sent_before_files_are_chosen(app):
 
 
 def test_files_are_stored_with_their_details_and_the_page_is_ready_for_the_next_patient(
-    app, own_installation, reader
+    app, own_installation, ada
 ):
     field(app, "Patient reference").set_value(" P-17 ")
     field(app, "Study date").set_value(date(2026, 3, 4))
     field(app, "Requested priority").set_value(RequestedPriority.URGENT)
     send(app, ("a.png", scan_png(60)), ("b.png", b"a text"), ("c.png", scan_png(60)))
-    [batch] = recent_batches(own_installation, reader)
+    [batch] = recent_batches(own_installation, ada)
     assert (batch.received, batch.linked, batch.rejected) == (1, 1, 1)
     assert "3 files: 1 received, 1 known before, 1 refused" in texts(app)
     assert not app.file_uploader[0].value
@@ -115,12 +86,10 @@ def test_files_are_stored_with_their_details_and_the_page_is_ready_for_the_next_
     assert button(app, "Send").disabled
 
 
-def test_every_file_of_an_upload_is_listed_with_its_reason_and_its_case(
-    app, own_installation, reader
-):
+def test_every_file_of_an_upload_is_listed_with_its_reason_and_its_case(app, own_installation, ada):
     send(app, ("a_*b*.png", scan_png(60)), ("b.png", b"a text"), ("c.png", scan_png(60)))
-    [batch] = recent_batches(own_installation, reader)
-    case_id = batch_items(own_installation, reader, batch.batch_id)[0].case_id
+    [batch] = recent_batches(own_installation, ada)
+    case_id = batch_items(own_installation, ada, batch.batch_id)[0].case_id
     listed = app.table[0].value
     assert list(listed["File"]) == ["b\\.png", "c\\.png", "a\\_\\*b\\*\\.png"]
     assert "not a picture" in listed["Outcome"][0]
@@ -128,10 +97,18 @@ def test_every_file_of_an_upload_is_listed_with_its_reason_and_its_case(
     assert listed["Case"][1] == f"[#{case_id}](case?case={case_id})"
 
 
+def test_names_of_hospital_files_are_shown_to_their_sender_and_not_kept(app, own_installation, ada):
+    send(app, ("DOE_JANE.dcm", dicoms.to_bytes(dicoms.mr_dataset())), ("b.png", b"a text"))
+    assert list(app.table[0].value["File"]) == ["b\\.png", "DOE\\_JANE\\.dcm"]
+    [batch] = recent_batches(own_installation, ada)
+    kept = [item.name for item in batch_items(own_installation, ada, batch.batch_id)]
+    assert kept == ["File 1 of the upload", "File 2 of the upload"]
+
+
 def test_another_tab_shows_the_same_progress(app, open_page, own_installation):
     send(app, ("a.png", scan_png(60)), ("b.png", scan_png(61)))
     assert "Scored 0 of 2 scans" in bar(app)
-    other = open_page()
+    other = open_page(PAGE)
     assert "Scored 0 of 2 scans" in bar(other)
     score_waiting(own_installation, FakeEngine())
     assert bar(other.run()) == ""
@@ -144,41 +121,38 @@ def bar(app):
 
 def test_another_reader_does_not_see_the_names(app, open_page, own_installation):
     send(app, ("a.png", scan_png(60)))
-    other = open_page()
+    other = open_page(PAGE)
     other.session_state["reader"] = add_reader(own_installation, "Dr Baker")
     shown(other.run())
     assert "Nothing was uploaded" in texts(other)
 
 
-def test_a_study_date_in_the_future_is_refused_before_anything_is_sent(
-    app, own_installation, reader
-):
+def test_a_study_date_in_the_future_is_refused_before_anything_is_sent(app, own_installation, ada):
     field(app, "Study date").set_value(date.today() + timedelta(days=3))
     choose(app, ("a.png", scan_png()))
     assert "lies in the future" in app.error[0].value
     assert button(app, "Send 1 file").disabled
-    assert recent_batches(own_installation, reader) == []
+    assert recent_batches(own_installation, ada) == []
 
 
-def test_too_many_files_are_asked_for_as_an_archive(app, own_installation, reader):
+def test_too_many_files_are_asked_for_as_an_archive(app, own_installation, ada):
     most = own_installation.settings.upload.files
     choose(app, *((f"{n}.png", b"") for n in range(most + 1)))
     assert "ZIP" in app.error[0].value
     assert button(app, "Send").disabled
-    shown(button(app, "Clear the list").click().run())
+    press(app, "Clear the list")
     assert not app.error
     assert not app.file_uploader[0].value
 
 
-def test_files_that_were_lost_with_the_server_are_named_and_asked_for_again(reader):
+def test_files_that_were_lost_with_the_server_are_named_and_asked_for_again(ada):
     # What a browser sends that shows a file which an earlier session had.
     shown_there = WidgetStates()
     uploader = shown_there.widgets.add()
     uploader.id = "$$ID-0-upload-files-7"
     file = uploader.file_uploader_state_value.uploaded_file_info.add()
     file.file_id, file.name = "0", "lost_1.png"
-    app = AppTest.from_file(SCRIPT, default_timeout=60)
-    app.session_state["reader"] = reader
+    app = new_app(ada)
     shown(app._run(shown_there))
     shown(app.switch_page(PAGE).run())
     assert "lost\\_1\\.png" in app.warning[-1].value
@@ -197,7 +171,12 @@ def test_an_upload_that_breaks_off_says_so_and_can_be_sent_again(
         patched.setattr(upload_sending, "submit", broken)
         send(app, ("a.png", scan_png()), ("b.png", scan_png(60)))
     assert "The database cannot be reached." in app.error[0].value
-    shown(button(app, "Send it again").click().run())
+    with monkeypatch.context() as patched:
+        patched.setattr(upload_sending, "room_problem", lambda: "There is no more room.")
+        press(app, "Send it again")
+        assert "There is no more room." in texts(app)
+        assert "sending" not in app.session_state
+    press(app, "Send it again")
     arrived(app)
     assert not app.error
     assert "2 files: 2 received" in texts(app)
@@ -210,7 +189,7 @@ def references(installation):
     return [case.patient_reference for case in page.rows]
 
 
-def test_storing_goes_on_while_the_reader_is_elsewhere(app, own_installation, reader, monkeypatch):
+def test_storing_goes_on_while_the_reader_is_elsewhere(app, own_installation, ada, monkeypatch):
     go_on = threading.Event()
 
     def slow(*arguments):
@@ -233,7 +212,7 @@ def test_storing_goes_on_while_the_reader_is_elsewhere(app, own_installation, re
     assert under_way.finished(wait=30)
     shown(app.switch_page(PAGE).run())
     assert "1 file: 1 received" in texts(app)
-    assert recent_batches(own_installation, reader)[0].received == 1
+    assert recent_batches(own_installation, ada)[0].received == 1
     assert references(own_installation) == ["P-17"]
 
 
@@ -247,14 +226,14 @@ def test_failed_scans_can_be_tried_again(app, own_installation):
         rerank(session, own_installation.settings, 1, now())
     shown(app.run())
     assert "could not be scored" in texts(app)
-    shown(button(app, "Try again").click().run())
+    press(app, "Try again")
     assert "Scored 0 of 1 scan" in bar(app)
     assert "could not be scored" not in texts(app)
 
 
-def test_an_upload_that_was_broken_off_is_marked(app, own_installation, reader):
+def test_an_upload_that_was_broken_off_is_marked(app, own_installation, ada):
     with own_installation.database.transaction() as session:
-        batches.create_batch(session, reader.id, now())
+        batches.create_batch(session, ada.id, now())
     assert "Not all files of this upload are stored yet" in texts(shown(app.run()))
 
 

@@ -12,7 +12,7 @@ from core.services.worklist import worklist_page
 from core.types import RequestedPriority, StudyDetails, WorklistQuery
 from tests.fakes import FakeEngine, scan_png
 from tests.installations import make_installation
-from tests.pages.serving import SCREENSHOTS, choose_reader, in_browser, serve
+from tests.pages.serving import SCREENSHOTS, choose_reader, in_browser, served, watched_pages
 
 pytestmark = in_browser
 
@@ -52,45 +52,23 @@ def upload_one(installation, sender, reference, picture, **details):
 @pytest.fixture(scope="module")
 def address(installation, tmp_path_factory):
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    storage = str(installation.settings.storage)
-    address, process = serve(
-        log, env={"NEUROTRIAGE_STORAGE": storage, "NEUROTRIAGE_WORKER": "external"}
-    )
-    yield address
-    process.terminate()
-    process.wait(20)
-    said = log.read_text()
-    assert not re.search("traceback|deprecat|warning|removed after", said, re.IGNORECASE), said
+    with served(log, installation.settings.storage, "external") as address:
+        yield address
 
 
 @pytest.fixture
 def open_worklist(browser, address):
-    """Open the worklist as a reader; the page must ask for nothing elsewhere and log no error."""
-    contexts, wrong = [], []
+    """Open the worklist as a reader."""
+    with watched_pages(browser, address, timeout=60_000) as new_page:
 
-    def opened(width=1280, height=800, theme="light", reader="Ada"):
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=theme,
-            service_workers="block",
-        )
-        contexts.append(context)
-        context.set_default_timeout(60_000)
-        page = context.new_page()
-        page.on("request", lambda one: wrong.append(one.url) if is_elsewhere(one.url) else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(address)
-        choose_reader(page, reader)
-        page.locator(ROWS).first.wait_for()
-        return page
+        def opened(width=1280, height=800, theme="light", reader="Ada"):
+            page = new_page(width, height, theme)
+            page.goto(address)
+            choose_reader(page, reader)
+            page.locator(ROWS).first.wait_for()
+            return page
 
-    def is_elsewhere(url):
-        return url.startswith("http") and not url.startswith(address)
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not wrong
+        yield opened
 
 
 def numbers(page):

@@ -3,11 +3,8 @@
 import csv
 import io
 import json
-from datetime import date
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.errors import StoreError
 from core.services import worklist as services
@@ -15,35 +12,14 @@ from core.services.installation import now
 from core.services.readers import add_reader
 from core.services.worklist import take, worklist_page
 from core.store import studies
-from core.types import (
-    Band,
-    CaseStatus,
-    Lesion,
-    Reader,
-    SortKey,
-    TumourClass,
-    WaitState,
-    WorklistQuery,
-)
+from core.types import CaseStatus, SortKey, WorklistQuery
 from pages.components import worklist_actions
 from pages.components.worklist_actions import release_case, take_case
-from pages.components.worklist_rows import table_row
 from pages.components.worklist_view import View
 from tests.core.store.made_up import add_case, finding, priority
-from tests.fakes import case_summary
+from tests.pages.harness import button, components, press, shown, text_of
 
-SCRIPT = Path(__file__).resolve().parents[2] / "streamlit_app.py"
 KINDS = ("title", "subheader", "markdown", "error", "toast")
-
-
-@pytest.fixture
-def ada(own_installation):
-    return add_reader(own_installation, "Ada")
-
-
-@pytest.fixture
-def bo(own_installation):
-    return add_reader(own_installation, "Bo")
 
 
 @pytest.fixture
@@ -57,26 +33,17 @@ def cases(own_installation):
 
 
 @pytest.fixture
-def open_page(ada):
+def open_worklist(open_page):
     def opened(view=None):
-        app = AppTest.from_file(SCRIPT, default_timeout=60)
-        app.session_state["reader"] = ada
-        app.session_state["worklist_view"] = view or View()
-        return shown(app.run().switch_page("pages/worklist.py").run())
+        return open_page("pages/worklist.py", session={"worklist_view": view or View()})
 
     return opened
 
 
-def shown(app):
-    assert not app.exception, app.exception
-    return app
-
-
 def table(app):
     """What the browser is given; None where there is no table."""
-    found = [one.proto for one in app.get("bidi_component")]
-    tables = [json.loads(one.json) for one in found if one.component_name == "worklist_table"]
-    return tables[0] if tables else None
+    found = components(app, "worklist_table")
+    return json.loads(found[0].json) if found else None
 
 
 def references(app):
@@ -85,21 +52,15 @@ def references(app):
 
 def texts(app):
     """Everything that is said, without the backslashes that keep Markdown from typed text."""
-    said = "\n".join(element.value for kind in KINDS for element in getattr(app, kind))
-    return said.replace("\\", "")
+    return text_of(app, KINDS).replace("\\", "")
 
 
 def figures(app):
     return {metric.label: metric.value for metric in app.metric}
 
 
-def button(app, label):
-    [found] = [one for one in app.button if one.label == label]
-    return found
-
-
-def test_without_cases_the_page_leads_to_the_upload(open_page):
-    app = open_page()
+def test_without_cases_the_page_leads_to_the_upload(open_worklist):
+    app = open_worklist()
     assert "No cases yet" in texts(app)
     assert [link.label for link in app.get("page_link")] == ["Upload scans"]
     assert table(app) is None
@@ -107,8 +68,8 @@ def test_without_cases_the_page_leads_to_the_upload(open_page):
     assert figures(app)["Median wait"] == "–"
 
 
-def test_cases_stand_in_order_of_urgency_under_their_figures(open_page, cases):
-    app = open_page()
+def test_cases_stand_in_order_of_urgency_under_their_figures(open_worklist, cases):
+    app = open_worklist()
     assert references(app) == ["P-3", "P-2", "P-1"]
     assert [row["rank"] for row in table(app)["rows"]] == ["1", "2", "3"]
     assert figures(app)["Waiting"] == "3"
@@ -117,11 +78,11 @@ def test_cases_stand_in_order_of_urgency_under_their_figures(open_page, cases):
     assert table(app)["note"] == "Calibrated probabilities by model model-1."
 
 
-def test_a_search_that_finds_nothing_offers_to_clear_it(open_page, cases):
-    app = open_page()
+def test_a_search_that_finds_nothing_offers_to_clear_it(open_worklist, cases):
+    app = open_worklist()
     app.text_input[0].set_value("X-").run()
     assert "No case fits the filters" in texts(app)
-    button(app, "Show all 3 open cases").click().run()
+    press(app, "Show all 3 open cases")
     assert references(shown(app)) == ["P-3", "P-2", "P-1"]
     assert app.text_input[0].value == ""
 
@@ -136,21 +97,21 @@ def test_a_search_that_finds_nothing_offers_to_clear_it(open_page, cases):
         ("Assignee", "me", ["P-2"]),
     ],
 )
-def test_filters_narrow_the_list(own_installation, open_page, cases, ada, label, option, found):
+def test_filters_narrow_the_list(own_installation, open_worklist, cases, ada, label, option, found):
     with own_installation.database.transaction() as session:
         studies.set_status(session, cases[0], CaseStatus.REPORTED, now=now())
     take(own_installation, ada, cases[1])
-    app = open_page()
+    app = open_worklist()
     [box] = [one for one in app.selectbox if one.label == label]
     box.set_value(ada.id if option == "me" else option).run()
     assert references(shown(app)) == found
 
 
-def test_flagged_and_late_cases_alone(own_installation, open_page, cases):
+def test_flagged_and_late_cases_alone(own_installation, open_worklist, cases):
     with own_installation.database.transaction() as session:
         add_case(session, "late", received_at=now() - 7200, given=priority(1, flagged=True))
         add_case(session, "flagged", received_at=now(), given=priority(2, flagged=True))
-    app = open_page()
+    app = open_worklist()
     assert (figures(app)["Over target"], figures(app)["Flagged"]) == ("1", "2")
     [only] = app.button_group
     only.set_value(["Flagged"]).run()
@@ -159,22 +120,24 @@ def test_flagged_and_late_cases_alone(own_installation, open_page, cases):
     assert references(shown(app)) == ["late"]
 
 
-def test_pages_follow_each_other_and_ranks_go_on(open_page, cases):
-    app = open_page(View(page_size=2))
+def test_pages_follow_each_other_and_ranks_go_on(open_worklist, cases):
+    app = open_worklist(View(page_size=2))
     assert button(app, "Previous").disabled
-    button(app, "Next").click().run()
+    press(app, "Next")
     assert references(shown(app)) == ["P-1"]
     assert table(app)["rows"][0]["rank"] == "3"
     select(app, cases)
     assert "**3** selected, 2 not shown" in texts(app)
     assert button(app, "Next").disabled
-    button(app, "Previous").click().run()
+    press(app, "Previous")
     assert references(shown(app)) == ["P-3", "P-2"]
 
 
-def test_a_page_whose_cases_have_left_gives_way_to_the_first(own_installation, open_page, cases):
-    app = open_page(View(page_size=2))
-    button(app, "Next").click().run()
+def test_a_page_whose_cases_have_left_gives_way_to_the_first(
+    own_installation, open_worklist, cases
+):
+    app = open_worklist(View(page_size=2))
+    press(app, "Next")
     with own_installation.database.transaction() as session:
         studies.set_status(session, cases[0], CaseStatus.REPORTED, now=now())
     app.run()
@@ -182,25 +145,25 @@ def test_a_page_whose_cases_have_left_gives_way_to_the_first(own_installation, o
 
 
 def test_selected_cases_are_assigned_and_the_selection_ends(
-    own_installation, open_page, cases, ada, bo
+    own_installation, open_worklist, cases, ada, bo
 ):
-    app = open_page()
+    app = open_worklist()
     assert button(app, "Assign to me").disabled
     select(app, cases[:2])
     assert "**2** selected" in texts(app)
     assert "not shown" not in texts(app)
-    button(app, "Assign to me").click().run()
+    press(app, "Assign to me")
     assert "2 cases assigned to Ada." in texts(shown(app))
     assert [row["assignee"] for row in table(app)["rows"]] == [None, "You", "You"]
     assert table(app)["selection"]["ids"] == []
     select(app, cases)
-    button(app, "Release").click().run()
+    press(app, "Release")
     assert "2 cases released. The others were so already" in texts(shown(app))
     assert {row["assignee"] for row in table(app)["rows"]} == {None}
 
 
-def test_selected_cases_are_assigned_to_any_reader(open_page, cases, bo):
-    app = open_page()
+def test_selected_cases_are_assigned_to_any_reader(open_worklist, cases, bo):
+    app = open_worklist()
     select(app, cases[1:])
     app.menu_button[0].set_value(bo.id).run()
     assert "2 cases assigned to Bo." in texts(shown(app))
@@ -212,9 +175,9 @@ def select(app, numbers):
     return shown(app.run())
 
 
-def test_names_are_shown_as_they_were_typed(own_installation, open_page, cases):
+def test_names_are_shown_as_they_were_typed(own_installation, open_worklist, cases):
     add_reader(own_installation, "Dr *Star*")
-    app = open_page(View(selected=cases))
+    app = open_worklist(View(selected=cases))
     assert r"Dr \*Star\* \(unverified\)" in app.menu_button[0].options
     app.session_state["worklist_view"].message = "Assigned to Dr *Star*."
     app.run()
@@ -222,9 +185,9 @@ def test_names_are_shown_as_they_were_typed(own_installation, open_page, cases):
 
 
 def test_the_export_is_of_the_selection_or_else_of_what_the_filters_find(
-    own_installation, open_page, cases, ada
+    own_installation, open_worklist, cases, ada
 ):
-    app = open_page()
+    app = open_worklist()
     app.text_input[0].set_value("P-").run()
     view = app.session_state["worklist_view"]
     assert exported(own_installation, ada, view) == ["P-3", "P-2", "P-1"]
@@ -239,8 +202,8 @@ def exported(*of):
     return [line["Patient reference"] for line in csv.DictReader(lines)]
 
 
-def test_filters_order_and_place_outlive_a_visit_to_a_case(open_page, cases):
-    app = open_page()
+def test_filters_order_and_place_outlive_a_visit_to_a_case(open_worklist, cases):
+    app = open_worklist()
     app.text_input[0].set_value("P-").run()
     app.session_state["worklist_view"].sort_by(SortKey.PATIENT_REFERENCE)
     app.session_state["worklist_view"].came_from = cases[1]
@@ -251,9 +214,9 @@ def test_filters_order_and_place_outlive_a_visit_to_a_case(open_page, cases):
     assert table(app)["came_from"] == cases[1]
 
 
-def test_what_stood_against_a_step_is_told(own_installation, open_page, cases, ada, bo):
+def test_what_stood_against_a_step_is_told(own_installation, open_worklist, cases, ada, bo):
     take(own_installation, bo, cases[0])
-    app = open_page()
+    app = open_worklist()
     view = app.session_state["worklist_view"]
     take_case(own_installation, ada, view, cases[0])
     app.run()
@@ -262,8 +225,8 @@ def test_what_stood_against_a_step_is_told(own_installation, open_page, cases, a
     assert "took case" not in texts(app), "it is told once"
 
 
-def test_a_store_that_fails_is_said_and_the_page_stays(open_page, cases, monkeypatch):
-    app = open_page()
+def test_a_store_that_fails_is_said_and_the_page_stays(open_worklist, cases, monkeypatch):
+    app = open_worklist()
 
     def broken(*_, **__):
         raise StoreError("The disk is full.")
@@ -284,110 +247,3 @@ def test_one_case_is_taken_and_given_back(own_installation, cases, ada):
 
 def assignees(installation):
     return {row.id: row.assignee for row in worklist_page(installation, WorklistQuery()).rows}
-
-
-# ---- rows in words
-
-
-def row(**changes):
-    return table_row(case_summary(**changes), 1, Reader(1, "Ada", False), lambda key: f"/{key}")
-
-
-def test_a_row_says_what_the_model_says():
-    found = row()
-    assert (found["finding"], found["finding_share"]) == ("Glioma", "91.2 %")
-    assert (found["tumour"], found["lesion"]) == ("95.3 %", "12 mm")
-    assert found["lesion_detail"] == "1.2 % of head"
-    assert found["study"] == "4 Mar 2026 · case 7 · North"
-    assert found["reasons"][0] == {"text": "Glioma 91\u00a0%", "points": "+55"}
-    assert found["band"] == "Immediate"
-
-
-def test_no_tumour_is_none_of_the_three_and_nothing_outlined_is_said():
-    found = row(predicted=TumourClass.NO_TUMOR, lesion=None)
-    assert found["finding"] == "None of the three"
-    assert found["lesion"] == "None outlined"
-    assert "normal" not in json.dumps(found).lower()
-
-
-def test_a_case_not_analysed_yet_says_so():
-    found = row(
-        predicted=None, probability=None, tumour_probability=None, lesion=None, scored_count=0
-    )
-    assert (found["finding"], found["finding_share"]) == ("Not analysed yet", None)
-    assert (found["tumour"], found["tumour_share"], found["lesion"]) == ("–", None, "–")
-
-
-def test_a_case_of_which_nothing_could_be_analysed_says_so():
-    found = row(
-        predicted=None, probability=None, tumour_probability=None, scored_count=0,
-        failed_count=1, status=CaseStatus.FAILED,
-    )  # fmt: skip
-    assert found["finding"] == "Analysis failed"
-    assert found["status"] == "Failed"
-
-
-def test_scans_that_are_left_are_told():
-    found = row(scan_count=5, scored_count=2, failed_count=1)
-    assert found["finding_detail"] == "2 of 5 scans not analysed yet, 1 of 5 scans failed"
-    assert "5 scans" in found["study"]
-
-
-def test_a_wait_over_the_target_is_told_in_words():
-    found = row(waited_minutes=130, wait_state=WaitState.OVER_TARGET, band=Band.SOON)
-    assert found["waited"] == "2 h 10 min"
-    assert found["wait_detail"] == "over the target of 1 h by 1 h 10 min"
-
-
-def test_a_size_without_a_known_spacing_is_in_pixels():
-    assert row(lesion=Lesion(120, 14.2, 0.0123))["lesion"] == "14 px"
-
-
-@pytest.mark.parametrize(
-    ("assignee", "status", "says", "offers"),
-    [
-        (None, CaseStatus.NEW, None, "Assign to me"),
-        (Reader(1, "Ada", False), CaseStatus.NEW, "You", "Release"),
-        (Reader(2, "Bo", True), CaseStatus.IN_REVIEW, "Bo", None),
-        (Reader(1, "Ada", False), CaseStatus.REPORTED, "You", None),
-        (None, CaseStatus.REPORTED, None, None),
-    ],
-)
-def test_a_row_offers_what_its_reader_may_do(assignee, status, says, offers):
-    found = row(assignee=assignee, status=status)
-    assert (found["assignee"], found["assign"]) == (says, offers)
-
-
-def test_an_account_that_nobody_vouches_for_is_marked():
-    assert row(assignee=Reader(2, "Bo", False))["assignee_detail"] == "unverified"
-    assert row(assignee=Reader(2, "Bo", True))["assignee_detail"] is None
-
-
-def test_a_picture_that_cannot_be_had_leaves_a_row_without_one():
-    case = case_summary(thumbnail_key="k", study_date=date(2026, 3, 4))
-    found = table_row(case, 1, Reader(1, "Ada", False), lambda key: None)
-    assert (found["picture"], found["no_picture"]) == (None, "No picture")
-
-
-# ---- order, pages and selection
-
-
-def test_the_same_header_twice_turns_the_order_round():
-    view = View(cursors=["a"])
-    view.sort_by(SortKey.WAITING)
-    assert (view.sort, view.reverse, view.descending, view.page) == (
-        SortKey.WAITING, False, True, 1
-    )  # fmt: skip
-    view.sort_by(SortKey.WAITING)
-    assert (view.reverse, view.descending) == (True, False)
-    view.sort_by(SortKey.PATIENT_REFERENCE)
-    assert (view.reverse, view.descending) == (False, False)
-
-
-def test_a_late_message_from_the_browser_does_not_bring_a_selection_back():
-    view = View()
-    view.selected_in_browser(0, [1, 2])
-    assert view.selected == [1, 2]
-    view.select([])
-    view.selected_in_browser(0, [1, 2])
-    assert view.selected == []

@@ -8,11 +8,14 @@ import torch
 from train.data.augment import (
     IMAGENET_MEAN,
     IMAGENET_STD,
-    NO_AUGMENTATION,
     Augmentation,
     augment,
+    mixed,
+    quarter_turns,
     standardise,
 )
+
+NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def generator(seed=0):
@@ -93,3 +96,43 @@ def test_standardise_is_imagenets():
     assert torch.allclose(standardise(images), torch.zeros(1, 3, 2, 2), atol=1e-6)
     above = images + torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
     assert torch.allclose(standardise(above), torch.ones(1, 3, 2, 2), atol=1e-5)
+
+
+def test_quarter_turns_turn_image_and_mask_alike(disc):
+    images, masks = quarter_turns(disc.expand(4, 3, 64, 64), disc, 1.0, generator())
+    assert torch.equal(images[:, :1], masks)
+    turns = [torch.rot90(disc[0], k, (1, 2)) for k in (1, 2, 3)]
+    assert all(any(torch.equal(mask, turn) for turn in turns) for mask in masks)
+
+
+def test_quarter_turns_leave_the_rest_as_it_is(disc):
+    many = disc[:1].expand(400, 1, 64, 64)
+    before = many.clone()
+    turned, none = quarter_turns(many, None, 0.25, generator())
+    changed = (turned != many).flatten(1).any(1).float().mean()
+    assert none is None and torch.equal(many, before)
+    assert 0.15 < changed < 0.35
+    assert quarter_turns(many, None, 0.0, generator())[0] is many
+
+
+def test_mixed_images_and_classes_are_in_the_same_proportion():
+    labels = torch.arange(200) % 4
+    images = labels.view(-1, 1, 1, 1).expand(-1, 3, 8, 8).float()
+    out, wanted = mixed(images, labels, 4, 1.0, generator())
+    assert torch.allclose(wanted.sum(1), torch.ones(200))
+    # Each image says its class by its brightness, so the brightness says what it was mixed of.
+    expected = wanted @ torch.arange(4.0)
+    assert torch.allclose(out, expected.view(-1, 1, 1, 1).expand_as(out), atol=1e-5)
+    assert 0.5 < (wanted.max(1).values < 1).float().mean() < 0.9  # a quarter meet their own class
+    assert (wanted.argmax(1) == labels).float().mean() > 0.95
+
+
+def test_mixing_leaves_the_rest_as_it_is():
+    labels = torch.zeros(400, dtype=torch.long)
+    labels[200:] = 2
+    images = torch.rand(400, 1, 4, 4, generator=generator())
+    out, _ = mixed(images, labels, 3, 0.25, generator())
+    assert 0.15 < (out != images).flatten(1).any(1).float().mean() < 0.35
+    none, alone = mixed(images, labels, 3, 0.0, generator())
+    assert none is images
+    assert torch.equal(alone.argmax(1), labels) and set(alone.unique().tolist()) == {0, 1}

@@ -192,8 +192,10 @@ def test_spark_runs_the_same_command_on_its_workers(
     assert "types-small-cnn" in answer.stdout
     work, *rest = cloudpickle.loads(job)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "argv", ["train.py"])
     with pytest.raises(RuntimeError, match="has failed"):
         work(["experiment", "no-such-thing"], {}, rest[-1])
+    assert sys.argv[1:] == ["experiment", "no-such-thing"], "the command that the run records"
 
 
 def test_a_machine_without_spark_is_told_what_to_do(monkeypatch):

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from core.config import settings
 from train.cli import app
-from train.experiments import table
-from train.experiments.config import load, names
+from train.experiments import report, table
+from train.experiments import tune as tuning
+from train.experiments.config import load, names, shortened, with_init
 from train.experiments.run import run
 from train.experiments.tune import tune
 
@@ -43,7 +44,33 @@ def test_a_finished_run_stands_beside_the_documents_figure(request_for, tmp_path
     assert "training.batch_size 8" in mine[2]["remark"] and "input.side 32" in mine[2]["remark"]
     text = table.markdown(tmp_path)
     sensitivity = figures["per_class"]["glioma"]["sensitivity"]
-    assert f"| `types-small-cnn` | patient | glioma | {100 * sensitivity:.1f} |" in text
+    row = next(r for r in text.splitlines() if r.startswith("| `types-small-cnn` | patient | glio"))
+    assert f" | {100 * sensitivity:.1f} | " in row and row.endswith(f" | {mine[2]['remark']} |")
+
+
+def test_other_first_weights_are_named_in_the_remark(tmp_path):
+    """Those of a cascade are not in its configuration."""
+    asked = {
+        "detection-resnet50-frozen-flip": ("augnet", "init augnet"),
+        "detection-resnet18-frozen-flip": ("imagenet", ""),
+        "detection-resnet50-frozen-resize": ("runs/pre/weights.safetensors", "init pre"),
+        "types-small-cnn": ("imagenet", "init imagenet"),
+        "types-transfer-resnet50": ("scratch", "init scratch"),
+        "cascade-resnet50-resunet": ("augnet", "init augnet"),
+        "localisation-resunet": ("scratch", ""),
+    }
+    for name, (init, _) in asked.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        experiment = with_init(load(name), init)
+        (folder / "config.yaml").write_text(report.config_text(experiment))
+        figures = {"experiment": name, "split": "random", "epochs": 1, "planned_epochs": 1,
+                   "count": 3, "init": init, "accuracy": 0.5}  # fmt: skip
+        (folder / "metrics.json").write_text(json.dumps(figures))
+    remarks = {r["experiment"]: r["remark"] for r in rows(tmp_path) if r["figures_of"] == "random"}
+    for name, (_, said) in asked.items():
+        changed = f"; changed: {said}" if said else ""
+        assert remarks[name] == f"1 epochs{changed}; 3 pictures"
 
 
 def test_a_search_goes_on_where_it_was_stopped_and_its_best_can_be_run(
@@ -66,8 +93,64 @@ def test_a_search_goes_on_where_it_was_stopped_and_its_best_can_be_run(
     again = request_for("types-small-cnn", tmp_path, epochs=1, out=tmp_path / "best-patient")
     run(replace(again, name=str(folder / "best.yaml")))
     assert "types-small-cnn-tuned" in table.markdown(tmp_path)
+    assert best.searched.model_dump() == {"trials": 5, "split": "patient", "chosen_on": "val"}
     with pytest.raises(ValueError, match="another --out"):
         tune(request_for("types-small-cnn", tmp_path, epochs=3, out=folder), 6)
+    rates = [trial.params["training.stages.0.learning_rate"] for trial in study.trials]
+    assert len(set(rates)) == 5, "a search that goes on must not draw again what it drew first"
+
+
+def test_a_search_on_the_test_part_is_told_in_the_table(request_for, tmp_path):
+    search = request_for("types-small-cnn", tmp_path, "random", out=tmp_path / "search")
+    best = tune(search, 1) / "best.yaml"
+    searched = load(str(best)).searched
+    assert searched.model_dump() == {"trials": 1, "split": "random", "chosen_on": "test"}
+    for split in ("random", "patient"):
+        own = request_for("types-small-cnn", tmp_path, split, out=tmp_path / f"best-{split}")
+        run(replace(own, name=str(best)))
+    told = {r["figures_of"]: r["remark"] for r in rows(tmp_path)
+            if r["experiment"] == "types-small-cnn-tuned"}  # fmt: skip
+    assert "; from a search of 1 trials, **chosen on these pictures**; " in told["random"]
+    assert "on the random split, **chosen partly on these pictures**; " in told["patient"]
+    config = tmp_path / "best-patient" / "config.yaml"
+    text = config.read_text().replace("split: random", "split: patient")
+    config.write_text(text.replace("chosen_on: test", "chosen_on: val"))
+    told = table.markdown(tmp_path)
+    assert "from a search of 1 trials, chosen on val; " in told
+    assert "chosen partly" not in told
+
+
+def test_the_table_says_of_how_many_patients_a_dice_is(tmp_path):
+    for number, own in enumerate(({"patients": 20}, {})):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "config.yaml").write_text(report.config_text(load("localisation-resunet")))
+        figures = {"experiment": "localisation-resunet", "split": "random", "epochs": 1,
+                   "planned_epochs": 1, "count": 3, "dice": 0.5, "intervals": {}}  # fmt: skip
+        (folder / "metrics.json").write_text(json.dumps(figures | own))
+    told = [
+        row["remark"]
+        for row in rows(tmp_path)
+        if (row["experiment"], row["figures_of"]) == ("localisation-resunet", "random")
+    ]
+    assert told[0] == "1 epochs; 3 pictures; Dice over 20 patients with a lesion"
+    assert "**run again**" in told[1]
+    assert "over the lists' blocks" in " ".join(table.markdown(tmp_path).split())
+
+
+def test_a_study_is_of_one_configuration():
+    study = optuna.create_study()
+    one = load("types-small-cnn")
+    tuning._check_same(study, one)
+    searched = [f"{key}={rng.choices[-1] if rng.choices else rng.high}"
+                for key, rng in one.search.items()]  # fmt: skip
+    tuning._check_same(study, load("types-small-cnn", searched))
+    with pytest.raises(ValueError, match=r"another model\.init:"):
+        tuning._check_same(study, with_init(one, "mine.safetensors"))
+    with pytest.raises(ValueError, match=r"another training\.stages\.0\.epochs:"):
+        tuning._check_same(study, shortened(one, 2))
+    with pytest.raises(ValueError, match=r"another input\.normalise:"):
+        tuning._check_same(study, load("types-small-cnn", ["input.normalise=true"]))
 
 
 def test_what_has_nothing_to_search_over_says_so(request_for, tmp_path):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from train.calibrate import MASK_THRESHOLDS, fit_mask_rule
 from train.metrics import (
     balanced_accuracy,
     confusion_matrix,
@@ -101,3 +102,18 @@ def test_the_reliability_bins_add_up_to_the_calibration_error():
     error = sum(row["count"] / 500 * abs(row["confidence"] - row["accuracy"]) for row in rows)
     assert error == pytest.approx(expected_calibration_error(probabilities, truth))
     assert all(row["low"] <= row["confidence"] <= row["high"] for row in rows)
+
+
+def test_a_mask_threshold_over_the_middle_of_the_range_can_be_chosen():
+    # A lesion at 0.97 in a halo of 0.88, alone and of a patient.
+    probability = np.zeros((2, 32, 32), np.float32)
+    probability[:, 4:28, 4:28] = 0.88
+    probability[:, 10:22, 10:22] = 0.97
+    truth = probability > 0.9
+    probability = np.concatenate([probability, np.zeros((1, 32, 32), np.float32)])
+    truth = np.concatenate([truth, np.zeros((1, 32, 32), bool)])
+    threshold, _ = fit_mask_rule(
+        probability, truth, np.array(["", "patient", "patient"]), np.full(3, 900.0)
+    )
+    assert 0.88 < threshold < 0.97
+    assert max(MASK_THRESHOLDS) == 0.95

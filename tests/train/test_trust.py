@@ -10,9 +10,17 @@ pytest.importorskip("sklearn")
 pytest.importorskip("skimage")
 
 from train.evaluation.conformal import coverage_report, fit_limits, prediction_sets
-from train.evaluation.modality import brightness, fit_sequence_probe, shortcut_report
+from train.evaluation.modality import (
+    Bright,
+    brightness,
+    class_from_brightness,
+    lesion_from_brightness,
+    tumours_of_one_sequence,
+)
 from train.evaluation.robustness import CHANGES, changed
 from train.evaluation.strangers import ruined, strangers
+
+ALONE = [f"patient {n}" for n in range(20000)]
 
 
 def drawn(n, seed):
@@ -25,7 +33,7 @@ def drawn(n, seed):
 
 @pytest.mark.parametrize("coverage", [0.8, 0.95])
 def test_sets_keep_their_coverage_on_new_scans_in_every_class(coverage):
-    limits = fit_limits(*drawn(20000, 1), coverage)
+    limits = fit_limits(*drawn(20000, 1), ALONE, coverage)
     report = coverage_report(*drawn(20000, 2), limits, coverage)
     assert report["coverage"] == pytest.approx(coverage, abs=0.01)
     for share in report["coverage_by_class"].values():
@@ -35,12 +43,34 @@ def test_sets_keep_their_coverage_on_new_scans_in_every_class(coverage):
 
 def test_a_class_with_too_few_scans_is_never_ruled_out():
     probabilities, truth = np.array([[0.9, 0.1, 0, 0]] * 30), np.zeros(30, int)
-    limits = fit_limits(probabilities, truth, 0.95)
+    limits = fit_limits(probabilities, truth, ALONE[:30], 0.95)
     assert limits[0] == pytest.approx(0.1)
     assert (limits[1:] == 1).all()
     assert prediction_sets(np.array([[0.0, 0.0, 1.0, 0.0]]), limits).tolist() == [
         [False, True, True, True]
     ]
+
+
+@pytest.mark.parametrize("scans", [1, 30])
+def test_sets_keep_their_coverage_on_scans_of_new_patients(scans):
+    """Thirty scans of a patient that are all alike say no more than one of them."""
+    held = []
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        of_class = np.repeat(rng.uniform(0, 1, 13), scans)  # twelve patients, and a new one
+        found = np.stack([of_class, 1 - of_class, 0 * of_class, 0 * of_class], 1)
+        known, truth = found[:-scans], np.zeros(12 * scans, int)
+        limits = fit_limits(known, truth, np.repeat(ALONE[:12], scans).tolist(), 0.8)
+        held += prediction_sets(found[-1:], limits)[:, 0].tolist()
+    assert np.mean(held) == pytest.approx(11 / 13, abs=0.05)  # 80 % in steps of 13
+
+
+def test_a_patient_with_many_scans_weighs_as_much_as_one_with_one():
+    found = np.array([[0.9, 0.1, 0, 0]] * 90 + [[p, 1 - p, 0, 0] for p in (0.2, 0.3, 0.4, 0.5)])
+    owners = ["many"] * 90 + ALONE[:4]
+    truth = np.zeros(94, int)
+    assert fit_limits(found, truth, owners, 0.5)[0] == pytest.approx(0.6)
+    assert fit_limits(found, truth, owners, 0.9)[0] == 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -80,30 +110,85 @@ def test_a_ruined_scan_keeps_its_values_but_not_its_look():
     assert np.array_equal(np.sort(shuffled, axis=None), np.sort(pixels[:100, :80], axis=None))
 
 
-def test_the_shortcut_is_found_where_the_sequence_gives_the_class_away():
+def pictures(power, count, rng):
+    """Noise whose brightness is spread by a power, in heads of an ellipse."""
+    values = rng.uniform(0, 1, (count, 40, 40)) ** power * 250
+    y, x = np.mgrid[:40, :40] - 20
+    heads = np.repeat((np.hypot(y / 18, x / 15) < 1)[None], count, axis=0)
+    return np.repeat(values[..., None], 3, axis=3).astype(np.uint8), heads
+
+
+def seen(powers, rng, count=20):
+    """What the probe sees of ``count`` pictures for each class, spread by that class's power."""
+    rows = np.concatenate([brightness(*pictures(power, count, rng)) for power in powers])
+    truth = np.repeat(np.arange(len(powers)), count)
+    return Bright(rows, truth, [str(i) for i in range(len(truth))])
+
+
+def test_brightness_knows_nothing_of_places():
+    rng = np.random.default_rng(0)
+    images, heads = pictures(1.0, 3, rng)
+    moved = images.copy()
+    for image, head in zip(moved, heads, strict=True):
+        image[head] = rng.permutation(image[head])
+        image[~head] = 255
+    assert not np.array_equal(moved, images)
+    assert np.allclose(brightness(moved, heads), brightness(images, heads))
+    # A head twice as large with the same brightness looks the same.
+    twice = brightness(images.repeat(2, axis=1), heads.repeat(2, axis=1))
+    assert np.allclose(twice, brightness(images, heads), atol=0.01)
+    assert np.isfinite(brightness(images * 0, heads & False)).all()
+
+
+def test_the_shortcut_is_found_where_brightness_gives_the_class_away():
+    rng = np.random.default_rng(0)
+    powers = (0.4, 0.7, 2.5, 1.2)
+    found = class_from_brightness(seen(powers, rng), seen(powers, rng), 100)
+    assert found["balanced_accuracy"]["value"] > 0.95
+    assert found["tumour_auc"]["value"] > 0.95
+    same = (1, 1, 1, 1)
+    hidden = class_from_brightness(seen(same, rng, 40), seen(same, rng, 40), 100)
+    assert hidden["balanced_accuracy"]["low"] < 0.25 < hidden["balanced_accuracy"]["high"]
+    assert 0.35 < hidden["tumour_auc"]["value"] < 0.65
+
+
+def test_the_shortcut_is_found_where_neither_end_of_the_brightness_is_one_class():
+    """A linear probe could not tell the middle from both ends."""
     rng = np.random.default_rng(0)
 
-    def heads(sequence, count):
-        """Pictures whose brightness distribution depends on the sequence alone."""
-        power = (0.4, 1.0, 2.5)[sequence]
-        values = rng.uniform(0, 1, (count, 40, 40)) ** power * 250
-        return brightness(
-            np.repeat(values[..., None], 3, axis=3).astype(np.uint8), np.ones((count, 40, 40), bool)
-        )
+    def mixed(count):
+        ends = seen((0.4, 1.0, 2.5), rng, count)
+        truth = np.array([0, 2, 0])[ends.truth]
+        return Bright(ends.rows, truth, ends.blocks)
 
-    probe = fit_sequence_probe([heads(s, 30) for s in range(3)])
-    unseen = [heads(s, 20) for s in range(3)]
-    truth = np.repeat([0, 1, 2, 3], 20)
-    chance = np.repeat([0.9, 0.9, 0.1, 0.9], 20)
+    assert class_from_brightness(mixed(30), mixed(20), 50)["tumour_auc"]["value"] > 0.95
 
-    def report(sequences):
-        rows = np.concatenate([heads(s, 20) for s in sequences])
-        return shortcut_report(probe, unseen, (rows, truth), (rows, truth), chance, 0.5)
 
-    given_away, hidden = report([0, 0, 1, 2]), report([2, 2, 2, 2])
-    assert given_away["sequence_probe_balanced_accuracy_on_lgg"] > 0.95
-    assert given_away["class_from_sequence_alone"]["tumour_auc"] > 0.95
-    assert hidden["class_from_sequence_alone"]["tumour_auc"] < 0.75
-    within = hidden["classifier_within_presumed_sequence"]["t1_contrast"]
-    assert (within["tumour_scans"], within["tumour_free_scans"]) == (60, 20)
-    assert within["tumour_auc"] == 1
+def test_the_rare_class_weighs_as_much_in_the_probe():
+    rng = np.random.default_rng(0)
+    rare, common = seen((1.0,), rng, 10), seen((1.0,), rng, 150)
+    rows = np.concatenate([rare.rows, common.rows])
+    truth = np.repeat([2, 0], [10, 150])
+    fitted = Bright(rows, truth, [str(i) for i in range(160)])
+    fresh = seen((1.0,), rng, 60)
+    tested = Bright(fresh.rows, np.repeat([2, 0], 30), fresh.blocks)
+    figure = class_from_brightness(fitted, tested, 50)["tumour_auc"]
+    assert 0.3 < figure["value"] < 0.7
+
+
+def test_a_lesion_that_only_brightness_shows_is_found_within_a_sequence():
+    rng = np.random.default_rng(0)
+    told = lesion_from_brightness(seen((1.0, 1.6), rng), seen((1.0, 1.6), rng), 50)
+    assert told["value"] > 0.95
+    assert told["low"] <= told["value"] <= told["high"]
+
+
+def test_tumours_of_one_sequence_are_told_among_themselves():
+    # The second glioma's most probable class is no_tumor, but of the tumours it is glioma.
+    found = np.array([[0.9, 0, 0.1, 0], [0.3, 0.1, 0.6, 0], [0, 1, 0, 0], [0, 0.9, 0, 0.1]])
+    truth = np.array([0, 0, 1, 3])
+    report = tumours_of_one_sequence(truth, found, list("abcd"), 50)
+    assert report["scans"] == {"glioma": 2, "meningioma": 1, "pituitary": 1}
+    assert report["balanced_accuracy"]["value"] == pytest.approx((1 + 1 + 0) / 3)
+    assert report["balanced_accuracy_of_four"]["value"] == pytest.approx((0.5 + 1 + 0) / 3)
+    assert tumours_of_one_sequence(truth[:0], found[:0], [], 50) == {}

@@ -37,9 +37,6 @@ class Augmentation:
     noise: float = 0.03
 
 
-NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, 0, 0)
-
-
 def standardise(images: Tensor) -> Tensor:
     """ImageNet standardisation of images in 0..1, shape (n, 3, height, width)."""
     mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(1, 3, 1, 1)
@@ -66,6 +63,65 @@ def augment(
     if masks is not None:
         masks = functional.grid_sample(masks, grid, mode="bilinear", align_corners=False)
     return _intensities(images, how, rng), masks
+
+
+def quarter_turns(
+    images: Tensor, masks: Tensor | None, share: float, rng: Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Turn some of the square images by 90, 180 or 270 degrees, and their masks with them.
+
+    Args:
+        images: float (n, channels, side, side).
+        masks: float (n, 1, side, side), or None.
+        share: probability that an image is turned, 0 to 1.
+        rng: CPU generator; every draw comes from it.
+
+    Returns:
+        Images and masks in the given shapes.
+    """
+    if not share:
+        return images, masks
+    n = images.shape[0]
+    turned = torch.rand(n, generator=rng) < share
+    turns = torch.randint(1, 4, (n,), generator=rng)
+    images, masks = images.clone(), None if masks is None else masks.clone()
+    for index in torch.nonzero(turned).flatten().tolist():
+        k = int(turns[index])
+        images[index] = torch.rot90(images[index], k, (1, 2))
+        if masks is not None:
+            masks[index] = torch.rot90(masks[index], k, (1, 2))
+    return images, masks
+
+
+def mixed(
+    images: Tensor, labels: Tensor, classes: int, share: float, rng: Generator
+) -> tuple[Tensor, Tensor]:
+    """Lay some images over others of their batch, and their classes in the same proportion.
+
+    Source: Zhang, Cisse, Dauphin, Lopez-Paz 2018, "mixup: Beyond Empirical Risk Minimization"
+    (arXiv 1710.09412), with Beta(1, 1) for the proportion.
+
+    Args:
+        images: float (n, channels, height, width).
+        labels: (n,), class numbers.
+        classes: how many classes there are.
+        share: probability that an image is mixed, 0 to 1.
+        rng: CPU generator; every draw comes from it.
+
+    Returns:
+        Images in the given shape, and the share of each class in each of them (n, classes).
+    """
+    wanted = functional.one_hot(labels, classes).to(images.dtype)
+    if not share:
+        return images, wanted
+    n = images.shape[0]
+    other = torch.randperm(n, generator=rng)
+    # Which of the two is called the first does not matter, so half the range says everything.
+    kept = 1 - torch.rand(n, generator=rng) / 2
+    kept = torch.where(torch.rand(n, generator=rng) < share, kept, 1.0)[:, None].to(images.device)
+    wanted = kept * wanted + (1 - kept) * wanted[other]
+    kept = kept[..., None, None]
+    return kept * images + (1 - kept) * images[other], wanted
 
 
 def _uniform(n: int, limit: float, rng: Generator) -> Tensor:

@@ -1,7 +1,8 @@
 """Prepared scans and masks packed into arrays, so that an epoch reads memory and not files.
 
 The pack holds what ``core.imaging.prepare`` returns, nothing else: training sees what serving sees.
-It lies in a cache folder, is made once, and is remade when the preprocessing or the lists change.
+It lies in a cache folder, is made once, and is remade when the preprocessing, the lists, the data
+folder or the size of a file in it change.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -80,8 +83,32 @@ def _binary(mask: UInt8Array) -> UInt8Array:
     return np.where(mask >= 128, 255, 0).astype(np.uint8)
 
 
+def origin(samples: Sequence[Sample], root: Path) -> list[Any]:
+    """What a cache is made of, for its name: the data folder, and every file with its size.
+
+    Args:
+        samples: rows of a split list.
+        root: the data folder.
+
+    Returns:
+        The folder's resolved path; and for each sample its data set, path, and the sizes in bytes
+        of picture and mask, None where there is no such file.
+    """
+    files = [(s.dataset, s.path, _size(s.file(root)), _size(s.mask_file(root))) for s in samples]
+    return [str(root.resolve()), files]
+
+
+def _size(path: Path | None) -> int | None:
+    try:
+        return None if path is None else path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
 def load_pack(samples: list[Sample], root: Path, cache: Path, channels: int) -> Pack:
     """Return the pack of ``samples``, made now or read from ``cache``.
+
+    What was made in another data folder, or of files of other sizes, is not read.
 
     Args:
         samples: rows of a split list.
@@ -89,7 +116,7 @@ def load_pack(samples: list[Sample], root: Path, cache: Path, channels: int) -> 
         cache: folder for the packed arrays; about 0.5 GB for each of the two lists.
         channels: 1 for gray sets, 3 for composites.
     """
-    identity = [PREPROCESSING_VERSION, SIDE, channels, [(s.dataset, s.path) for s in samples]]
+    identity = [PREPROCESSING_VERSION, SIDE, channels, origin(samples, root)]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     folder = cache / f"pack-{key}"
     if not (folder / "done").exists():

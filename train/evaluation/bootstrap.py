@@ -1,17 +1,28 @@
 """Confidence intervals by resampling whole blocks.
 
 Slices of one patient are alike, so single slices must not be drawn: that would make the intervals
-too narrow. What is drawn with replacement are blocks (a patient, a run of figshare slices, a
-duplicate group) with everything in them.
+too narrow. What is drawn with replacement are blocks (a patient, or a group of copies
+where no patient is known) with everything in them.
 
-Source: Efron, Tibshirani 1993, "An Introduction to the Bootstrap", chapters 8 and 13 (percentile
-intervals); blocks as in Field, Welsh 2007, "Bootstrapping clustered data" (J. R. Stat. Soc. B 69).
+Where a proportion is 0 or 1, every resample shows the same and the bootstrap would claim to know
+it exactly. Such a figure gets the exact interval instead, each block that holds a case taken for
+one trial: as if the cases of a block could only be right or wrong together, which is the widest
+that their likeness can make it. Other figures at their edge, such as an AUC or a balanced accuracy
+of exactly 1, are no proportions of anything; they keep the bootstrap's interval, which is too
+narrow there.
+
+Sources: Efron, Tibshirani 1993, "An Introduction to the Bootstrap", chapters 8 and 13 (percentile
+intervals); blocks as in Field, Welsh 2007, "Bootstrapping clustered data" (J. R. Stat. Soc. B 69);
+Clopper, Pearson 1934, "The use of confidence or fiducial limits illustrated in the case of the
+binomial" (Biometrika 26); fewer trials than cases where cases are alike as in Korn, Graubard 1998,
+"Confidence intervals for proportions with small expected number of positive counts estimated from
+survey data" (Survey Methodology 24).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -51,14 +62,26 @@ def resamples(
         yield np.concatenate(parts)
 
 
+def exact_interval(value: float, trials: int) -> tuple[float, float]:
+    """The interval of Clopper and Pearson, of ``COVERAGE``, for a proportion of 0 or of 1.
+
+    Args:
+        value: 0 or 1.
+        trials: independent ones, at least 1.
+    """
+    widest = 1 - ((1 - COVERAGE) / 2) ** (1 / trials)
+    return (0.0, widest) if value == 0 else (1 - widest, 1.0)
+
+
 def intervals(
     statistic: Statistic,
     blocks: Sequence[str],
     strata: Sequence[str] | None = None,
     count: int = RESAMPLES,
     seed: int = SEED,
+    proportions: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, Figure]:
-    """Figures with percentile intervals of ``COVERAGE``.
+    """Figures with intervals of ``COVERAGE``: percentiles, exact for proportions of 0 or 1.
 
     Args:
         statistic: takes positions (with repetitions) and returns figures by name. A figure that
@@ -67,6 +90,8 @@ def intervals(
         strata: the stratum of each item, or None.
         count: number of resamples.
         seed: of the draws.
+        proportions: for each figure that is a proportion, which items are its cases, bool (n,):
+            the tumour-free scans for a specificity.
 
     Returns:
         ``{"value": ..., "low": ..., "high": ...}`` by name.
@@ -79,10 +104,16 @@ def intervals(
     points = statistic(np.arange(len(blocks)))
     drawn = [statistic(positions) for positions in resamples(blocks, strata, count, seed)]
     tail = 100 * (1 - COVERAGE) / 2
+    cases, names = proportions or {}, np.asarray(blocks)
     figures = {}
     for name, point in points.items():
-        values = np.array([one[name] for one in drawn], dtype=float)
-        values = values[np.isfinite(values)]
-        low, high = np.percentile(values, [tail, 100 - tail]) if len(values) else (np.nan, np.nan)
+        if name in cases and point in (0, 1):
+            low, high = exact_interval(point, len(np.unique(names[cases[name]])))
+        else:
+            values = np.array([one[name] for one in drawn], dtype=float)
+            values = values[np.isfinite(values)]
+            low, high = (
+                np.percentile(values, [tail, 100 - tail]) if len(values) else (np.nan, np.nan)
+            )
         figures[name] = {"value": float(point), "low": float(low), "high": float(high)}
     return figures

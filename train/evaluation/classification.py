@@ -78,8 +78,17 @@ def four_class_report(
         return figures
 
     strata = [CLASSES[number] for number in truth]
+    everything = np.ones(len(truth), bool)
+    proportions = {
+        "accuracy": everything,
+        "mirror_agreement": everything,
+        "tumour_sensitivity": is_tumour,
+        "tumour_sensitivity_argmax": is_tumour,
+        "tumour_specificity": ~is_tumour,
+        "tumour_specificity_argmax": ~is_tumour,
+    }
     return {
-        **intervals(statistic, blocks, strata, resamples),
+        **intervals(statistic, blocks, strata, resamples, proportions=proportions),
         "per_class": per_class(truth, found),
         "per_class_intervals": per_class_intervals(truth, found, blocks, resamples),
         "confusion_matrix": {
@@ -139,7 +148,15 @@ def lesion_report(
             "mirror_agreement": float((found[at] == mirrored[at]).mean()),
         }
 
-    return intervals(statistic, patients, None, resamples)
+    proportions = {
+        "sensitivity": lesion,
+        "specificity": ~lesion,
+        "sensitivity_argmax": lesion,
+        "specificity_argmax": ~lesion,
+        "lesion_slices_called_glioma": lesion,
+        "mirror_agreement": np.ones(len(lesion), bool),
+    }
+    return intervals(statistic, patients, None, resamples, proportions=proportions)
 
 
 def per_class(truth: np.ndarray, found: np.ndarray) -> dict[str, dict[str, float]]:
@@ -170,7 +187,7 @@ def per_class_intervals(
     """The figures of ``per_class`` with their intervals, resampled like all the others.
 
     Where the denominator of a figure is 0, such as the precision of a class that was never
-    predicted, the figure is NaN and the resample is left out.
+    predicted, the figure is NaN and the resample is left out. All but F1 are proportions.
     """
 
     def statistic(at: np.ndarray) -> dict[str, float]:
@@ -189,7 +206,15 @@ def per_class_intervals(
             for i, name in enumerate(CLASSES)
         }
 
-    figures = intervals(statistic, blocks, [CLASSES[number] for number in truth], resamples)
+    proportions = {}
+    for i, name in enumerate(CLASSES):
+        proportions |= {
+            f"{name} precision": found == i,
+            f"{name} recall": truth == i,
+            f"{name} specificity": truth != i,
+        }
+    strata = [CLASSES[number] for number in truth]
+    figures = intervals(statistic, blocks, strata, resamples, proportions=proportions)
     report: dict[str, dict[str, Figure]] = {name: {} for name in CLASSES}
     for key, figure in figures.items():
         name, _, kind = key.partition(" ")

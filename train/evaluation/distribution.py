@@ -1,6 +1,7 @@
 """How well scores of strangeness tell scans from other pictures: the one served, and its rivals.
 
-The thresholds of all of them accept the same share of ``val``. Rivals: the highest softmax
+The thresholds of all of them accept the same share of ``val``; the served score is also reported at
+the limit that the manifest has. Rivals: the highest softmax
 probability (Hendrycks, Gimpel 2017, arXiv 1610.02136), the energy of the logits (Liu et al. 2020,
 arXiv 2010.03759) and the distance to the k-th nearest training features of unit length (Sun et al.
 2022, arXiv 2204.06507).
@@ -61,7 +62,8 @@ def distribution_report(
 
     Returns:
         ``accepted_share_of_val``, ``pictures`` (count by kind) and for each score ``auroc``,
-        ``good_scans_rejected`` and ``rejected`` (share by kind of picture, and ``all``).
+        ``good_scans_rejected`` and ``rejected`` (share by kind of picture, and ``all``); the last
+        two again in ``application``, at the limit that the application has.
     """
     known = _seen(engine, _scans(train, root, "scans of train"))
     fitted = _seen(engine, _scans(val, root, "scans of val"))
@@ -87,20 +89,28 @@ def distribution_report(
         "nearest neighbours": lambda seen: neighbours.kneighbors(_unit(seen.features))[0][:, -1],
     }
     for name, score in scores.items():
-        limit = np.quantile(score(fitted), ACCEPTED_SHARE)
-        fine = score(good)
-        by_kind = {kind: score(seen) for kind, seen in kinds.items()}
+        fine, by_kind = score(good), {kind: score(seen) for kind, seen in kinds.items()}
         strange = np.concatenate(list(by_kind.values()))
         wrong = np.concatenate([np.zeros(len(fine), bool), np.ones(len(strange), bool)])
+        limit = float(np.quantile(score(fitted), ACCEPTED_SHARE))
         report["scores"][name] = {
             "auroc": rank_auc(wrong, np.concatenate([fine, strange])),
-            "good_scans_rejected": float((fine > limit).mean()),
-            "rejected": {
-                "all": float((strange > limit).mean()),
-                **{kind: float((values > limit).mean()) for kind, values in by_kind.items()},
-            },
+            **_rejections(fine, by_kind, limit),
         }
+    by_kind = {kind: seen.served for kind, seen in kinds.items()}
+    report["application"] = _rejections(good.served, by_kind, engine.manifest.ood.threshold)
     return report
+
+
+def _rejections(good: np.ndarray, kinds: dict[str, np.ndarray], limit: float) -> dict[str, Any]:
+    """The shares of good scans and of each kind of stranger that exceed a limit."""
+    return {
+        "good_scans_rejected": float((good > limit).mean()),
+        "rejected": {
+            "all": float((np.concatenate(list(kinds.values())) > limit).mean()),
+            **{kind: float((values > limit).mean()) for kind, values in kinds.items()},
+        },
+    }
 
 
 def _scans(samples: Sequence[Sample], root: Path, title: str) -> list[Scan]:

@@ -6,7 +6,6 @@ import datetime
 import json
 import logging
 import math
-import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.config import PROJECT_ROOT
 from core.errors import DataError
 from core.types import CLASSES
+from train import checkout
 from train.data.splits import FOUR_CLASS_LIST, LGG_LIST, Sample, read_list
 from train.evaluation.bootstrap import COVERAGE, RESAMPLES, SEED
 from train.evaluation.classification import four_class_report, lesion_report
+from train.evaluation.modality import LGG_CHANNELS
 from train.evaluation.outputs import classify, segment
 from train.evaluation.scans import ScanSet, load_scans
 from train.evaluation.segmentation import masked_share, patient_report, slice_report
@@ -31,12 +31,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LGG_CHANNELS = ("pre_contrast", "flair", "post_contrast")
-
 DEFINITIONS = {
     "intervals": (
         f"{COVERAGE:.0%} percentile bootstrap, {RESAMPLES} resamples, seed {SEED}. Four-class "
-        "figures: blocks (runs of 13 consecutive figshare slices, duplicate groups) drawn within "
+        "figures: blocks (figshare's patients as told by eye, groups of copies) drawn within "
         "each class. LGG: patients."
     ),
     "scans": (
@@ -124,7 +122,7 @@ def evaluate(
         "split": split,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": command,
-        "commit": _commit(),
+        "commit": checkout.commit() or "unknown",
         "runtime": engine.runtime.name,
         "decision_threshold": engine.manifest.calibration.decision_threshold,
         "mask_threshold": engine.manifest.segmenter.threshold,
@@ -229,18 +227,6 @@ def _counts(
         "lgg_slices": len(slices),
         "lgg_lesion_slices": sum(sample.label != "no_tumor" for sample in slices),
     }
-
-
-def _commit() -> str:
-    """The checkout's commit, or ``unknown`` outside of one."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=PROJECT_ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return found.stdout.strip()
 
 
 def _plain(value: Any) -> Any:

@@ -1,106 +1,165 @@
-"""The modality shortcut: how much of the answer the kind of sequence gives away by itself.
+"""The modality shortcut: how much of the answer a scan's brightness gives away by itself.
 
 Tumour slices of the public sets are nearly all T1 with contrast, tumour-free ones mostly other
-sequences, so a model may tell classes apart by telling sequences apart. Measured here:
+sequences, so a model may tell classes apart by telling sequences apart. The sequence of most scans
+is not recorded, so it cannot be taken out of the figures; measured is what can be:
 
-1. A probe learns the sequence (T1, FLAIR or T1 with contrast) from brightness quantiles of the head
-   alone, on the channels of LGG, where every slice exists in all three and the lesion cannot help.
-2. A second one predicts the class of a four-class scan from nothing but the first one's answer.
-3. The classifier's own figures are given within the scans of one presumed sequence, where the
-   sequence cannot help it.
+1. Probes that see the brightness within the head, but not where anything lies, say the class. That
+   is an upper estimate of the shortcut and no pure one: besides the sequence it holds what scanner,
+   export and contrast medium do to brightness, and a bright tumour's own pixels.
+2. Among figshare's slices, all T1 with contrast and all with a tumour, the sequence cannot help:
+   the classifier's figures on them alone.
+3. The same within one known sequence against lesion-free slices is what metrics.json has under
+   ``lgg`` for each channel alone. To be compared with it, probes as in 1 are fitted to one channel:
+   what brightness tells of a lesion where the sequence tells nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from scipy.stats import entropy, skew
+from sklearn.ensemble import RandomForestClassifier
 
 from core.types import CLASSES, BoolArray, UInt8Array
-from train.metrics import balanced_accuracy, rank_auc, rates
+from train.evaluation.bootstrap import RESAMPLES, Figure, intervals
+from train.metrics import balanced_accuracy, rank_auc
 
-SEQUENCES = ("t1", "flair", "t1_contrast")
+# The channels of LGG's composites, by the names that metrics.json has for them.
+LGG_CHANNELS = ("pre_contrast", "flair", "post_contrast")
 NO_TUMOR = CLASSES.index("no_tumor")
+TUMOURS = [number for number in range(len(CLASSES)) if number != NO_TUMOR]
+TREES = 300
+SEED = 0
 _QUANTILES = np.linspace(0.02, 0.98, 25)
+_BINS = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Bright:
+    """Some pictures as the probe sees them.
+
+    Attributes:
+        rows: (n, features), of ``brightness``.
+        truth: (n,), numbers of what is to be told.
+        blocks: (n,), what is resampled together.
+    """
+
+    rows: np.ndarray
+    truth: np.ndarray
+    blocks: Sequence[str]
 
 
 def brightness(images: UInt8Array, heads: BoolArray) -> np.ndarray:
-    """Brightness quantiles of each head, over its mean; nothing of where anything lies.
+    """How brightness is spread within each head; nothing of where anything lies, or of its size.
+
+    Quantiles, the same over the mean, spread over the mean, skewness, and the entropy of the
+    histogram.
 
     Args:
         images: uint8 (n, side, side, 3), gray pictures.
         heads: bool (n, side, side).
 
     Returns:
-        (n, quantiles).
+        (n, features).
     """
-    rows = []
-    for image, head in zip(images, heads, strict=True):
-        values = image[..., 0][head] if head.any() else image[..., 0].ravel()
-        rows.append(np.quantile(values, _QUANTILES) / max(float(values.mean()), 1.0))
-    return np.array(rows)
+    return np.array([_spread(i, h) for i, h in zip(images, heads, strict=True)])
 
 
-def fit_sequence_probe(channels: list[np.ndarray]) -> Pipeline:
-    """The first probe, from the ``brightness`` of LGG's channels in the order of ``SEQUENCES``."""
-    rows = np.concatenate(channels)
-    sequence = np.repeat(np.arange(len(channels)), [len(c) for c in channels])
-    return _probe().fit(rows, sequence)
+def _spread(image: np.ndarray, head: np.ndarray) -> np.ndarray:
+    values = image[..., 0][head] if head.any() else image[..., 0].ravel()
+    values = values.astype(np.float64)
+    quantiles, mean = np.quantile(values, _QUANTILES), max(float(values.mean()), 1.0)
+    counts = np.histogram(values, _BINS, (0, 256))[0]
+    lopsided = float(skew(values)) if values.std() > 0 else 0.0
+    return np.array(
+        [*quantiles / 255, *quantiles / mean, values.std() / mean, lopsided, entropy(counts)]
+    )
 
 
-def shortcut_report(
-    probe: Pipeline,
-    lgg_test: list[np.ndarray],
-    fitted: tuple[np.ndarray, np.ndarray],
-    tested: tuple[np.ndarray, np.ndarray],
-    tumour_probability: np.ndarray,
-    threshold: float,
-) -> dict[str, Any]:
-    """The figures of the three steps.
+def class_from_brightness(
+    fitted: Bright, tested: Bright, resamples: int = RESAMPLES
+) -> dict[str, Figure]:
+    """What a probe reaches that tells the class by brightness alone.
 
     Args:
-        probe: from ``fit_sequence_probe``.
-        lgg_test: brightness of the channels of LGG patients that the probe did not see.
-        fitted: brightness and class numbers of ``train``, one row a distinct four-class scan.
-        tested: the same of ``test``.
-        tumour_probability: (n,), the classifier's on ``tested``.
-        threshold: the decision threshold.
+        fitted: of ``train``, one row a distinct four-class scan; classes weigh the same.
+        tested: the same of the split reported on.
+        resamples: of the bootstrap.
+
+    Returns:
+        ``balanced_accuracy`` (chance 0.25) and ``tumour_auc`` (chance 0.5), with intervals over
+        blocks drawn within each class.
     """
-    sequence = np.repeat(np.arange(len(lgg_test)), [len(c) for c in lgg_test])
-    told = probe.predict(np.concatenate(lgg_test))
-    by_sequence = _probe().fit(probe.predict_proba(fitted[0]), fitted[1])
-    rows, truth = probe.predict_proba(tested[0]), tested[1]
-    guessed = by_sequence.predict_proba(rows)
-    tumour_free = list(by_sequence.classes_).index(NO_TUMOR)
-    is_tumour, presumed = truth != NO_TUMOR, rows.argmax(axis=1)
-    within = {}
-    for number, name in enumerate(SEQUENCES):
-        at = presumed == number
-        sensitivity, specificity = rates(is_tumour[at], tumour_probability[at] >= threshold)
-        within[name] = {
-            "tumour_scans": int(is_tumour[at].sum()),
-            "tumour_free_scans": int((~is_tumour[at]).sum()),
-            "tumour_auc": rank_auc(is_tumour[at], tumour_probability[at]),
-            "tumour_sensitivity": sensitivity,
-            "tumour_specificity": specificity,
+    probe = _probe().fit(fitted.rows, fitted.truth)
+    shares = probe.predict_proba(tested.rows)
+    found = probe.classes_[shares.argmax(axis=1)]
+    tumour = 1 - shares[:, probe.classes_ == NO_TUMOR].sum(axis=1)
+    truth = tested.truth
+
+    def statistic(at: np.ndarray) -> dict[str, float]:
+        return {
+            "balanced_accuracy": balanced_accuracy(truth[at], found[at], len(CLASSES)),
+            "tumour_auc": rank_auc(truth[at] != NO_TUMOR, tumour[at]),
         }
-    found = by_sequence.classes_[guessed.argmax(axis=1)]
+
+    return intervals(statistic, tested.blocks, [CLASSES[i] for i in truth], resamples)
+
+
+def lesion_from_brightness(fitted: Bright, tested: Bright, resamples: int = RESAMPLES) -> Figure:
+    """The AUC (chance 0.5) of a probe that tells lesion slices of one sequence by brightness alone.
+
+    Args:
+        fitted: slices of ``train``; the truth is whether there is a lesion.
+        tested: slices of other patients, who are resampled.
+        resamples: of the bootstrap.
+    """
+    probe = _probe().fit(fitted.rows, fitted.truth)
+    lesion = probe.predict_proba(tested.rows)[:, probe.classes_ == 1].sum(axis=1)
+
+    def statistic(at: np.ndarray) -> dict[str, float]:
+        return {"roc_auc": rank_auc(tested.truth[at] == 1, lesion[at])}
+
+    return intervals(statistic, tested.blocks, None, resamples)["roc_auc"]
+
+
+def tumours_of_one_sequence(
+    truth: np.ndarray, found: np.ndarray, blocks: Sequence[str], resamples: int = RESAMPLES
+) -> dict[str, Any]:
+    """The classifier among tumours that were all taken with the same sequence.
+
+    Args:
+        truth: (n,), class numbers, none of them no_tumor.
+        found: (n, 4), class probabilities.
+        blocks: (n,), what is resampled together; drawn within each class.
+        resamples: of the bootstrap.
+
+    Returns:
+        ``scans`` by class; ``balanced_accuracy`` of the most probable of the three tumour classes
+        (chance 0.333); ``balanced_accuracy_of_four``: no_tumor may be answered too, and is wrong.
+        Empty where there are no such scans.
+    """
+    if not len(truth):
+        return {}
+    among_three = np.array(TUMOURS)[found[:, TUMOURS].argmax(axis=1)]
+    among_four = found.argmax(axis=1)
+
+    def statistic(at: np.ndarray) -> dict[str, float]:
+        return {
+            "balanced_accuracy": balanced_accuracy(truth[at], among_three[at], len(CLASSES)),
+            "balanced_accuracy_of_four": balanced_accuracy(truth[at], among_four[at], len(CLASSES)),
+        }
+
     return {
-        "sequence_probe_balanced_accuracy_on_lgg": balanced_accuracy(
-            sequence, told, len(SEQUENCES)
-        ),
-        "class_from_sequence_alone": {
-            "balanced_accuracy": balanced_accuracy(truth, found, len(CLASSES)),
-            "tumour_auc": rank_auc(is_tumour, 1 - guessed[:, tumour_free]),
-        },
-        "classifier_within_presumed_sequence": within,
+        "scans": {CLASSES[number]: int((truth == number).sum()) for number in TUMOURS},
+        **intervals(statistic, blocks, [CLASSES[i] for i in truth], resamples),
     }
 
 
-def _probe() -> Pipeline:
-    return make_pipeline(
-        StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000)
+def _probe() -> RandomForestClassifier:
+    return RandomForestClassifier(
+        TREES, min_samples_leaf=2, class_weight="balanced", random_state=SEED, n_jobs=1
     )

@@ -50,7 +50,9 @@ def slice_report(
             **{f"dice_{name}": _mean(dices[at][names[at] == name]) for name in np.unique(names)},
         }
 
-    return {"slices": len(dices), **intervals(statistic, blocks, labels, resamples)}
+    proportions = {"missed_share": np.ones(len(dices), bool)}
+    figures = intervals(statistic, blocks, labels, resamples, proportions=proportions)
+    return {"slices": len(dices), **figures}
 
 
 def patient_report(
@@ -97,11 +99,12 @@ def patient_report(
             "mirror_dice_lesion_slices": _mean(mirror_dice[with_lesion]),
         }
 
+    proportions = {"slice_missed_share": lesion, "lesion_free_masked_share": ~lesion}
     return {
         "patients": len(table),
         "lesion_slices": int(lesion.sum()),
         "lesion_free_slices": int((~lesion).sum()),
-        **intervals(statistic, patients, None, resamples),
+        **intervals(statistic, patients, None, resamples, proportions=proportions),
         "per_patient": table,
     }
 
@@ -115,7 +118,10 @@ def masked_share(found: np.ndarray, blocks: Sequence[str], resamples: int) -> di
         resamples: of the bootstrap.
     """
     masked = found.any(axis=(1, 2))
-    share = intervals(lambda at: {"masked_share": _mean(masked[at])}, blocks, None, resamples)
+    share = intervals(
+        lambda at: {"masked_share": _mean(masked[at])}, blocks, None, resamples,
+        proportions={"masked_share": np.ones(len(masked), bool)},
+    )  # fmt: skip
     return {"scans": len(masked), **share}
 
 

@@ -2,11 +2,13 @@
 
 Nothing is downloaded: photographs, drawings and micrographs come with scikit-image, matplotlib,
 scikit-learn and pydicom; the rest is drawn here. A picture with colours goes in as it is and in
-gray, since a gray picture is what most scans are.
+gray, since a gray picture is what most scans are. Of the pictures that packages ship, every second
+subject is left to the fit of the score (``train.data.negatives``) and not measured with.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,39 +21,46 @@ import sklearn
 
 from core.errors import InputError
 from core.imaging import decode
-from core.types import Scan, ScanKind
+from core.types import FloatArray, Scan, ScanKind
 
 _SIDE = 256
 _SKIMAGE_SCANS = {"phantom.png", "multipage.tif", "multipage_rgb.tif"}  # a head phantom; pages
 DRAWINGS = 6
+MEASURED, FITTED = 0, 1  # the two halves of the shipped pictures
 
 
 def strangers(seed: int = 0) -> dict[str, list[Scan]]:
     """Scans that are no brain MRI, by kind. The same seed gives the same pictures."""
     rng = np.random.default_rng(seed)
     return {
-        "photographs and drawings": list(_shipped()),
-        "blank": [_gray(np.full((_SIDE, _SIDE), v)) for v in (0, 60, 128, 255)],
-        "noise": [_gray(_noise(rng, power)) for power in (0, 0, 0.5, 1, 1.5, 2)],
-        "patterns": [_gray(pattern) for pattern in _patterns()],
-        "text pages": [_gray(_page(rng)) for _ in range(DRAWINGS)],
-        "X-ray-like": [_gray(_chest(rng)) for _ in range(DRAWINGS)],
-        "body-part-like": [_gray(_trunk(rng)) for _ in range(DRAWINGS)] + list(_dicom()),
+        "photographs and drawings": list(shipped(MEASURED)),
+        "blank": [gray(np.full((_SIDE, _SIDE), v)) for v in (0, 60, 128, 255)],
+        "noise": [gray(_noise(rng, power)) for power in (0, 0, 0.5, 1, 1.5, 2)],
+        "patterns": [gray(pattern) for pattern in _patterns()],
+        "text pages": [gray(_page(rng)) for _ in range(DRAWINGS)],
+        "X-ray-like": [gray(_chest(rng)) for _ in range(DRAWINGS)],
+        "body-part-like": [gray(_trunk(rng)) for _ in range(DRAWINGS)] + list(_dicom()),
     }
+
+
+def shuffled(pixels: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
+    """A picture (height, width, channels) cut into ``count`` times ``count`` tiles, and mixed."""
+    height, width = (size // count * count for size in pixels.shape[:2])
+    tiles = pixels[:height, :width].reshape(count, height // count, count, width // count, -1)
+    tiles = tiles.swapaxes(1, 2)
+    mixed = rng.permutation(tiles.reshape(count * count, *tiles.shape[2:])).reshape(tiles.shape)
+    return mixed.swapaxes(1, 2).reshape(height, width, -1)
 
 
 def ruined(scan: Scan, rng: np.random.Generator) -> dict[str, Scan]:
     """A real scan damaged beyond reading, by kind of damage."""
     pixels = scan.pixels
     top = max(float(pixels.max()), 1.0)
-    height, width = (size // 4 * 4 for size in scan.size)
-    tiles = pixels[:height, :width].reshape(4, height // 4, 4, width // 4, -1).swapaxes(1, 2)
-    shuffled = rng.permutation(tiles.reshape(16, height // 4, width // 4, -1))
-    shuffled = shuffled.reshape(4, 4, height // 4, width // 4, -1).swapaxes(1, 2)
+    tiles = shuffled(pixels, 4, rng)
     noise = rng.uniform(0, 1, pixels.shape).astype(np.float32) * top
     striped = np.where((np.arange(scan.size[0]) // 6 % 2 == 0)[:, None, None], pixels, top)
     changed = {
-        "tiles shuffled": shuffled.reshape(height, width, -1),
+        "tiles shuffled": tiles,
         "drowned in noise": 0.15 * pixels + 0.85 * noise,
         "striped": striped,
         "inverted": top - pixels,
@@ -62,23 +71,38 @@ def ruined(scan: Scan, rng: np.random.Generator) -> dict[str, Scan]:
     }
 
 
-def _shipped() -> Iterator[Scan]:
+def shipped(half: int) -> Iterator[Scan]:
+    """Every second subject of the pictures that the packages ship, ``MEASURED`` or ``FITTED``.
+
+    Several pictures of one subject (for the left and the right eye, in gray and in colours) are in
+    the same half.
+    """
     folders = (
         Path(skimage.__file__).parent / "data",
         Path(matplotlib.get_data_path()) / "sample_data",
         Path(sklearn.__file__).parent / "datasets" / "images",
     )
-    for folder in folders:
-        for path in sorted(folder.iterdir()):
-            if path.suffix not in (".png", ".jpg") or path.name in _SKIMAGE_SCANS:
-                continue
-            try:
-                scan = decode(path.read_bytes())
-            except InputError:
-                continue
-            yield scan
-            if scan.kind is ScanKind.COMPOSITE:
-                yield _gray(scan.pixels.mean(axis=2))
+    paths = [
+        path
+        for folder in folders
+        for path in sorted(folder.iterdir())
+        if path.suffix in (".png", ".jpg") and path.name not in _SKIMAGE_SCANS
+    ]
+    subjects = sorted({_subject(path) for path in paths})
+    chosen = set(subjects[half::2])
+    for path in (path for path in paths if _subject(path) in chosen):
+        try:
+            scan = decode(path.read_bytes())
+        except InputError:
+            continue
+        yield scan
+        if scan.kind is ScanKind.COMPOSITE:
+            yield gray(scan.pixels.mean(axis=2))
+
+
+def _subject(path: Path) -> str:
+    """What a shipped picture shows: the first word of its name."""
+    return re.split(r"[^a-z]", path.stem.lower())[0] or path.stem
 
 
 def _dicom() -> Iterator[Scan]:
@@ -88,11 +112,13 @@ def _dicom() -> Iterator[Scan]:
     for name in ("CT_small.dcm", "examples_overlay.dcm"):
         found = get_testdata_file(name, download=False)
         if found is not None:
-            yield _gray(dcmread(str(found)).pixel_array)
+            yield gray(dcmread(str(found)).pixel_array)
 
 
-def _gray(pixels: np.ndarray) -> Scan:
-    values = np.ascontiguousarray(pixels, dtype=np.float32)[..., None]
+def gray(pixels: np.ndarray) -> Scan:
+    """A gray scan of any values, (height, width) or (height, width, 1); none below 0 is left."""
+    values = np.ascontiguousarray(pixels, dtype=np.float32)
+    values = values if values.ndim == 3 else values[..., None]
     return Scan(values - min(0.0, float(values.min())), ScanKind.GRAY, "PNG", 8)
 
 

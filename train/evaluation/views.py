@@ -31,9 +31,7 @@ def one_per_group(pack: Pack, split: str) -> Pack:
 
 
 @torch.no_grad()
-def _outputs(
-    model: nn.Module, pack: Pack, side: int, mirror: bool, channel: int, size: int
-) -> np.ndarray:
+def _outputs(model: nn.Module, pack: Pack, side: int, mirror: bool, size: int) -> np.ndarray:
     pack = pack.resized(side)
     device = next(model.parameters()).device
     model.eval()
@@ -41,8 +39,6 @@ def _outputs(
     for start in range(0, len(pack.samples), size):
         images = torch.from_numpy(np.ascontiguousarray(pack.images[start : start + size]))
         images = images.permute(0, 3, 1, 2)
-        if channel >= 0:
-            images = images[:, channel : channel + 1]
         images = images.expand(-1, 3, -1, -1).float().to(device) / 255
         if mirror:
             images = images.flip(3)
@@ -51,11 +47,9 @@ def _outputs(
     return torch.cat(parts).numpy()
 
 
-def logits(
-    model: nn.Module, pack: Pack, side: int, mirror: bool = False, channel: int = -1
-) -> np.ndarray:
-    """Classifier logits (n, classes); ``channel`` shows one channel of a composite in gray."""
-    return _outputs(model, pack, side, mirror, channel, 64)
+def logits(model: nn.Module, pack: Pack, side: int, mirror: bool = False) -> np.ndarray:
+    """Classifier logits (n, classes), of the mirror images if wanted."""
+    return _outputs(model, pack, side, mirror, 64)
 
 
 def probabilities(model: nn.Module, pack: Pack, side: int) -> np.ndarray:
@@ -70,9 +64,7 @@ def softmax(values: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return scaled / scaled.sum(axis=-1, keepdims=True)
 
 
-def mask_probabilities(
-    model: nn.Module, pack: Pack, side: int, mirror: bool = False, channel: int = -1
-) -> np.ndarray:
+def mask_probabilities(model: nn.Module, pack: Pack, side: int) -> np.ndarray:
     """Tumour probability per pixel, float32 (n, side, side)."""
-    values = _outputs(model, pack, side, mirror, channel, 32)[:, 0]
+    values = _outputs(model, pack, side, False, 32)[:, 0]
     return 1 / (1 + np.exp(-values))

@@ -18,7 +18,9 @@ Name = Annotated[str, typer.Argument(help="See --list, or the path of a YAML fil
 Split = Annotated[
     str, typer.Option(help="random (the document's, which leaks) or patient (the committed one).")
 ]
-Init = Annotated[str, typer.Option(help="imagenet, scratch or a file; empty: the configuration's.")]
+Init = Annotated[
+    str, typer.Option(help="imagenet, augnet, scratch or a file; empty: as configured.")
+]
 Epochs = Annotated[int, typer.Option(min=0, help="Shorten the schedule; 0: the document's.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of this run.")]
 Changes = Annotated[
@@ -107,7 +109,9 @@ def tune(
     def action() -> None:
         from train.experiments import run as running
         from train.experiments import tune as tuning
+        from train.runs import check_alone
 
+        check_alone()
         request = running.Request(
             name, split, data_root(), cache, DEFAULT_RUNS, out, init or None, epochs or None,
             tuple(changes),

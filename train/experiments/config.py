@@ -6,6 +6,7 @@ with an underscore are bases and no experiments.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -93,6 +94,7 @@ class Cascade(_Strict):
 
     classifier: str
     segmenter: str
+    changes: tuple[str, ...] = Field(default=(), description="KEY=VALUE, of both of them.")
 
 
 class Range(_Strict):
@@ -111,6 +113,14 @@ class Range(_Strict):
         return self
 
 
+class Searched(_Strict):
+    """The search that a configuration comes from."""
+
+    trials: int = Field(ge=1)
+    split: Literal["random", "patient"]
+    chosen_on: Literal["val", "test"] = Field(description="The part of the split, see ``Parts``.")
+
+
 class Experiment(_Strict):
     """One system of a source document."""
 
@@ -124,6 +134,7 @@ class Experiment(_Strict):
     training: Training | None = None
     cascade: Cascade | None = None
     search: dict[str, Range] = {}
+    searched: Searched | None = None
     reported: dict[str, float] = Field(default={}, description="The document's figures, 0 to 1.")
     reported_where: str = ""
     assumed: tuple[str, ...] = Field(default=(), description="What the document leaves open.")
@@ -163,7 +174,8 @@ def load(name: str, changes: Iterable[str] = ()) -> Experiment:
 
     Args:
         name: one of ``names()``, or a path that ends in ``.yaml``.
-        changes: ``KEY=VALUE``, the key with dots (``training.batch_size=4``).
+        changes: ``KEY=VALUE``, the key with dots (``training.batch_size=4``). Those of a cascade
+            are kept for its parts, but for the ones whose key begins with ``cascade.``.
 
     Raises:
         ValueError: an unknown name, a file or a change that does not fit the schema.
@@ -172,7 +184,10 @@ def load(name: str, changes: Iterable[str] = ()) -> Experiment:
     if not path.is_file():
         raise ValueError(f"unknown experiment {name!r}; known: {', '.join(names())}")
     values = {"name": path.stem, **_read(path)}
-    for change in changes:
+    given = list(changes)
+    if values.get("task") == "cascade":
+        given = _for_the_parts(values, given)
+    for change in given:
         _change(values, change)
     try:
         return Experiment.model_validate(values)
@@ -211,6 +226,18 @@ def with_init(experiment: Experiment, init: str) -> Experiment:
     )
 
 
+def short_init(init: str) -> str:
+    """First weights in a word: a file by its stem, a run's weights by the run."""
+    path = Path(init)
+    return path.parent.name if path.stem == "weights" and path.parent.name else path.stem
+
+
+def differing(one: Experiment, other: Experiment) -> list[str]:
+    """The sections in which two experiments learn differently."""
+    sections = ("task", "data", "input", "model", "training", "cascade")
+    return [name for name in sections if getattr(one, name) != getattr(other, name)]
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -236,6 +263,16 @@ def _merged(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
             value = _merged(merged[key], value)
         merged[key] = value
     return merged
+
+
+def _for_the_parts(values: dict[str, Any], changes: list[str]) -> list[str]:
+    """A cascade's changes, with those of its parts as one change of ``cascade.changes``."""
+    own = [change for change in changes if change.startswith("cascade.")]
+    others = [change for change in changes if not change.startswith("cascade.")]
+    if not others:
+        return own
+    kept = (values.get("cascade") or {}).get("changes") or ()
+    return [f"cascade.changes={json.dumps([*kept, *others])}", *own]
 
 
 def _change(values: dict[str, Any], change: str) -> None:

@@ -21,7 +21,7 @@ from core.errors import DataError
 from core.types import FloatArray, Scan, UInt8Array
 from train.data.augment import standardise
 from train.data.layouts import read_mask, read_scan
-from train.data.pack import Pack
+from train.data.pack import Pack, origin
 from train.data.splits import FOUR_CLASS_LIST, LGG_LIST, SPLITS_FOLDER, Sample, read_list
 from train.distributed import Team
 from train.evaluation.views import representatives
@@ -156,8 +156,8 @@ def _load_pictures(samples: list[Sample], root: Path, cache: Path, experiment: E
     """The resized pictures, made now or read from the cache."""
     how, masked = experiment.input, experiment.task == "localisation"
     channels = how.channels if experiment.data.source == "lgg" else 1
-    paths = [(s.dataset, s.path) for s in samples]
-    identity = json.dumps(["resized", how.side, channels, how.region, masked, paths])
+    made_of = origin(samples, root)
+    identity = json.dumps(["resized", how.side, channels, how.region, masked, made_of])
     folder = cache / f"pictures-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
     if not (folder / "done").exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn import metrics as sk
 
+from train.data.splits import Sample
 from train.evaluation.bootstrap import intervals
+from train.evaluation.views import softmax
+from train.experiments.data import Parts
 from train.metrics import balanced_accuracy, confusion_matrix, dice, iou, rank_auc, rates
 
 
@@ -35,7 +38,8 @@ def classification_figures(
         balanced = balanced_accuracy(truth[positions], found[positions], count)
         return {"accuracy": float(right.mean()), "balanced_accuracy": balanced}
 
-    ranged = intervals(resampled, blocks)
+    everything = {"accuracy": np.ones(len(truth), bool)}
+    ranged = intervals(resampled, blocks, proportions=everything)
     figures: dict[str, Any] = {
         "accuracy": ranged["accuracy"]["value"],
         "balanced_accuracy": ranged["balanced_accuracy"]["value"],
@@ -68,36 +72,85 @@ def outline_figures(
 ) -> dict[str, Any]:
     """Figures of outlined tumours.
 
-    Dice is pooled over the pixels of a patient and averaged over patients, as the literature on
-    these slices reports it; slices are also told apart by whether anything is outlined at all.
+    Dice is pooled over all pixels of a patient's slices here and averaged over the patients who
+    have a lesion on one of them, as the literature on these slices reports it. A patient without
+    one, of whom the random split may have drawn only such slices, has nothing to be outlined and
+    does not count: nor does a lesion outlined there. It does in ``dice_all_pixels`` and in
+    ``slice_specificity``, for which slices are told apart by whether anything is outlined at all.
 
     Args:
         found: bool (n, side, side).
         truth: bool (n, side, side).
         patients: of each slice, (n,).
+
+    Returns:
+        ``dice`` and its interval (NaN where no slice has a lesion), ``patients``: how many it is
+        the mean of, ``blocks``: how many there are in all, and the others.
     """
     has, called = truth.any(axis=(1, 2)), found.any(axis=(1, 2))
     members = np.asarray(patients)
-    pooled = np.array([dice(found[members == p], truth[members == p]) for p in patients])
-    first = np.unique(members, return_index=True)[1]
-
-    def resampled(positions: np.ndarray) -> dict[str, float]:
-        return {"dice": float(pooled[first][positions].mean())}
-
-    ranged = intervals(resampled, [str(p) for p in members[first]])
+    ill = [str(patient) for patient in np.unique(members[has])]
+    pooled = np.array([dice(found[members == p], truth[members == p]) for p in ill])
+    ranged = {"value": float("nan"), "low": float("nan"), "high": float("nan")}
+    if ill:
+        ranged = intervals(lambda at: {"dice": float(pooled[at].mean())}, ill)["dice"]
     lesions = [dice(f, t) for f, t in zip(found[has], truth[has], strict=True)]
     sensitivity, specificity = rates(has, called)
     return {
-        "dice": ranged["dice"]["value"],
+        "dice": ranged["value"],
         "dice_all_pixels": dice(found, truth),
         "dice_lesion_slices": float(np.mean(lesions)) if lesions else float("nan"),
         "iou_all_pixels": iou(found, truth),
         "pixel_accuracy": float((found == truth).mean()),
         "slice_sensitivity": sensitivity,
         "slice_specificity": specificity,
-        "intervals": {"dice": [ranged["dice"]["low"], ranged["dice"]["high"]]},
+        "intervals": {"dice": [ranged["low"], ranged["high"]]},
         "count": len(truth),
-        "blocks": len(first),
+        "patients": len(ill),
+        "blocks": len(np.unique(members)),
         "classes": ["no_tumor", "tumor"],
         "confusion": confusion_matrix(has.astype(int), called.astype(int), 2).tolist(),
     }
+
+
+def classified(
+    classes: Sequence[str], parts: Parts, outputs: np.ndarray
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Figures and predictions of a classifier's outputs for the test part."""
+    probabilities, truth = softmax(outputs), parts.labels[parts.test]
+    samples = [parts.pack.samples[i] for i in parts.test]
+    figures = classification_figures(truth, probabilities, classes, [s.block for s in samples])
+    rows = [
+        {
+            "dataset": sample.dataset,
+            "path": sample.path,
+            "block": sample.block,
+            "truth": classes[label],
+            "found": classes[int(values.argmax())],
+            **{f"p_{c}": round(float(v), 5) for c, v in zip(classes, values, strict=True)},
+        }
+        for sample, label, values in zip(samples, truth, probabilities, strict=True)
+    ]
+    return figures, rows
+
+
+def outlined(parts: Parts, found: np.ndarray) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Figures and predictions of the outlines found in the test part."""
+    truth = parts.pack.masks[parts.test] > 0
+    samples = [parts.pack.samples[i] for i in parts.test]
+    figures = outline_figures(found, truth, [s.block for s in samples])
+    return figures, list(_outline_rows(samples, found, truth))
+
+
+def _outline_rows(
+    samples: list[Sample], found: np.ndarray, truth: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    for sample, mine, theirs in zip(samples, found, truth, strict=True):
+        yield {
+            "dataset": sample.dataset,
+            "path": sample.path,
+            "block": sample.block,
+            "truth_pixels": int(theirs.sum()),
+            "found_pixels": int(mine.sum()),
+            "shared_pixels": int((mine & theirs).sum()),
+        }

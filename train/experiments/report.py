@@ -6,7 +6,6 @@ import csv
 import json
 import math
 import platform
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 import yaml
 
+from train import checkout
 from train.experiments.config import Experiment
 from train.experiments.fit import Row
 from train.loop import device
@@ -23,17 +23,10 @@ from train.loop import device
 METRICS = "metrics.json"
 CONFIG = "config.yaml"
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn", "opencv-python-headless")
-_ROOT = Path(__file__).resolve().parents[2]
-
-
-def write_config(folder: Path, experiment: Experiment) -> None:
-    """The configuration as it was resolved: bases, options and changes applied."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).write_text(config_text(experiment), encoding="utf-8")
 
 
 def config_text(experiment: Experiment) -> str:
-    """The configuration as YAML, complete."""
+    """The configuration as it was resolved (bases, options and changes applied), as YAML."""
     values = experiment.model_dump(mode="json", exclude_none=True)
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 
@@ -121,16 +114,8 @@ def write_environment(folder: Path, processes: int) -> None:
 
 def _git_commit() -> dict[str, Any]:
     """The commit, and whether files differ from it; empty where there is no repository."""
-    try:
-        commit, changes = (
-            subprocess.run(
-                ["git", "-C", str(_ROOT), *arguments], capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain", "--", "train"))
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-    return {"commit": commit, "train_changed": bool(changes)}
+    commit = checkout.commit()
+    return {} if commit is None else {"commit": commit, "train_changed": checkout.train_changed()}
 
 
 def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import shlex
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from core.errors import WeightsError
 from core.inference.networks import ResUNet
+from train.config import fingerprint
 from train.data.splits import SPLITS_FOLDER
 from train.distributed import Team
 from train.evaluation.views import softmax
 from train.experiments import report
-from train.experiments.config import Experiment, load, shortened, with_init
+from train.experiments.config import (
+    Experiment,
+    differing,
+    load,
+    short_init,
+    shortened,
+    with_init,
+)
 from train.experiments.data import Parts, load_parts
-from train.experiments.figures import classification_figures, outline_figures
+from train.experiments.figures import classified, outlined
 from train.experiments.fit import Fitting
 from train.models.cnn import count_parameters
+from train.models.registry import NAMED_WEIGHTS
 from train.models.transfer import build_classifier
 
 log = logging.getLogger(__name__)
@@ -64,37 +72,66 @@ class Request:
         """The configuration with everything applied.
 
         Raises:
-            ValueError: the name or a change does not fit.
+            ValueError: the name or a change does not fit, of a cascade's parts either.
         """
         experiment = load(self.name, self.changes)
+        if experiment.task == "cascade":
+            for part in self.parts(experiment):
+                part.experiment()
         if self.init is not None:
             experiment = with_init(experiment, self.init)
         return experiment if self.epochs is None else shortened(experiment, self.epochs)
 
+    def parts(self, cascade: Experiment) -> list[Request]:
+        """The two runs that a cascade is made of, with its options and its changes of them."""
+        requests = []
+        for name in (cascade.cascade.classifier, cascade.cascade.segmenter):
+            # --init concerns the classifier
+            init = None if load(name).task == "localisation" else self.init
+            changes = cascade.cascade.changes
+            requests.append(replace(self, name=name, out=None, init=init, changes=changes))
+        return requests
+
     def folder(self) -> Path:
-        """Where the run leaves its files; changes are part of the name."""
+        """Where the run leaves its files; what differs from the file is part of the name."""
         if self.out is not None:
             return self.out
-        name = "-".join([load(self.name).name, self.split, *self.changes])
-        return self.runs / name.replace("/", "_")
+        given = load(self.name, self.changes)
+        parts = [load(self.name).name, self.split, *self.changes]
+        if self.epochs and (given.training is None or self.epochs != given.training.epochs):
+            parts.append(f"{self.epochs}-epochs")
+        if self.init and (given.model is None or self.init != given.model.init):
+            parts.append(short_init(self.init))
+        return self.runs / "-".join(parts).replace("/", "_")
+
+    def command(self) -> str:
+        """What makes this run, for somebody to type."""
+        line = ["python", "-m", "train", "experiment", self.name, "--split", self.split]
+        line += ["--init", self.init] if self.init else []
+        line += ["--epochs", str(self.epochs)] if self.epochs else []
+        line += [word for change in self.changes for word in ("--set", change)]
+        return shlex.join(line)
 
 
 def run(request: Request, team: Team = Team()) -> Path:  # noqa: B008 (frozen)
     """Run an experiment and return its folder.
 
     A run that was killed goes on from its checkpoint when it is asked for again with the same
-    configuration; a finished one is done again.
+    configuration, split and pictures; a finished one is done again.
+
+    Raises:
+        ValueError: what the configuration says cannot be done, or a cascade's part is another run.
     """
     experiment, folder = request.experiment(), request.folder()
     if experiment.task == "cascade":
         _run_cascade(request, experiment, folder, team)
         return folder
-    _prepare(folder, experiment, team)
     parts = _parts(request, experiment, team)
     torch.manual_seed(experiment.training.seed)
     network = build(experiment)
     if experiment.model.init == "scratch" and experiment.training.stages[0].train == "head":
         log.warning("The body is frozen as it was drawn: it has learnt nothing (--init scratch).")
+    _prepare(folder, _config_text(request, experiment, parts), experiment, team)
     fitting = Fitting(network, parts, experiment, team, folder / "checkpoint.pt")
     history = fitting.run()
     outputs = fitting.outputs(parts.test)
@@ -103,13 +140,13 @@ def run(request: Request, team: Team = Team()) -> Path:  # noqa: B008 (frozen)
                   folder / WEIGHTS)  # fmt: skip
         report.write_curves(folder, history)
         if experiment.task == "localisation":
-            figures, rows = _outlined(parts, outputs[:, 0] >= 0)
+            figures, rows = outlined(parts, outputs[:, 0] >= 0)
         else:
-            figures, rows = _classified(experiment, parts, outputs)
+            figures, rows = classified(experiment.classes, parts, outputs)
         about = {
             "init": experiment.model.init,
             "epochs": experiment.training.epochs,
-            "planned_epochs": load(request.name, request.changes).training.epochs,
+            "planned_epochs": load(request.name).training.epochs,
             "seconds": round(sum(row["seconds"] for row in history), 1),
             "parameters": count_parameters(network),
         }
@@ -127,8 +164,8 @@ def build(experiment: Experiment) -> nn.Module:
     """
     model, how = experiment.model, experiment.input
     if model.body == "resunet":
-        if model.init == "imagenet":
-            raise ValueError("resunet has no ImageNet weights; use --init scratch")
+        if model.init in NAMED_WEIGHTS:
+            raise ValueError(f"resunet has no weights named {model.init}; use --init scratch")
         network = ResUNet()
         if model.init != "scratch":
             _load(network, Path(model.init))
@@ -142,22 +179,18 @@ def build(experiment: Experiment) -> nn.Module:
 def _run_cascade(request: Request, experiment: Experiment, folder: Path, team: Team) -> None:
     """Outline the tumours on the slices that the classifier calls positive.
 
-    The two runs are taken as they lie; one that is missing is run first, with the same options.
+    The two runs are taken as they lie; one that is missing is run first, with the same options and
+    changes.
     """
-    answers, epochs, planned = [], 0, 0
-    for name in (experiment.cascade.classifier, experiment.cascade.segmenter):
-        part = replace(request, name=name, out=None, changes=())
-        one = part.experiment()
-        if one.task == "localisation" and request.init is not None:
-            part = replace(part, init=None)  # --init concerns the classifier
-            one = part.experiment()
+    answers, made = [], []
+    for part in request.parts(experiment):
         if not (part.folder() / report.METRICS).is_file():
             run(part, team)
+        one = part.experiment()
+        made.append(_metrics_of(part, one))
         network = build(with_init(one, "scratch"))
         _load(network, part.folder() / WEIGHTS)
         parts = _parts(part, one, team)
-        epochs += one.training.epochs
-        planned += load(name).training.epochs
         answers.append((parts, Fitting(network, parts, one, team).outputs(parts.test)))
     (first, classes), (parts, outlines) = answers
     paths = [[p.pack.samples[i].path for i in p.test] for p in (first, parts)]
@@ -166,27 +199,54 @@ def _run_cascade(request: Request, experiment: Experiment, folder: Path, team: T
     if team.first:
         positive = softmax(classes)[:, 1] >= 0.5
         folder.mkdir(parents=True, exist_ok=True)
-        report.write_config(folder, experiment)
-        figures, rows = _outlined(parts, (outlines[:, 0] >= 0) & positive[:, None, None])
+        (folder / report.CONFIG).write_text(report.config_text(experiment), encoding="utf-8")
+        figures, rows = outlined(parts, (outlines[:, 0] >= 0) & positive[:, None, None])
         probability = softmax(classes)[:, 1]
         rows = [row | {"p_tumor": round(float(p), 5)}
                 for row, p in zip(rows, probability, strict=True)]  # fmt: skip
-        lengths = {"epochs": epochs, "planned_epochs": planned}
-        _write(request, experiment, folder, team, lengths | figures, rows)
+        about = {key: sum(one[key] for one in made) for key in ("epochs", "planned_epochs")}
+        about["init"] = made[0]["init"]
+        _write(request, experiment, folder, team, about | figures, rows)
     team.wait()
 
 
-def _prepare(folder: Path, experiment: Experiment, team: Team) -> None:
-    """Make the folder ready: a checkpoint of another configuration is not gone on from."""
+def _metrics_of(part: Request, wanted: Experiment) -> dict[str, Any]:
+    """The figures of a cascade's part, if the run that lies there is the one that is wanted."""
+    folder = part.folder()
+    metrics, config = report.read_metrics(folder), folder / report.CONFIG
+    wrong = differing(load(str(config)), wanted) if config.is_file() else [report.CONFIG]
+    wrong += ["split"] if metrics["split"] != part.split else []
+    if wrong:
+        raise ValueError(
+            f"The run in {folder} is not the one that the cascade is made of (other: "
+            f"{', '.join(wrong)}). Make it anew: {part.command()}"
+        )
+    return metrics
+
+
+def _config_text(request: Request, experiment: Experiment, parts: Parts) -> str:
+    """The run's configuration, headed by what it was done on."""
+    samples = [astuple(sample) for sample in parts.pack.samples]
+    places = [part.tolist() for part in (parts.fit, parts.watch)]
+    head = f"# split {request.split}, pictures {fingerprint(samples, places)}\n"
+    return head + report.config_text(experiment)
+
+
+def _prepare(folder: Path, text: str, experiment: Experiment, team: Team) -> None:
+    """Make the folder ready: nothing of another run is gone on from, nor left beside this one."""
+    init = Path(experiment.model.init)
+    if init.is_file() and init.resolve().parent == folder.resolve():
+        raise ValueError(f"{folder} holds what the run would begin with: give another --out.")
     if team.first:
-        config = folder / report.CONFIG
-        checkpoint = folder / "checkpoint.pt"
-        same = config.is_file() and config.read_text("utf-8") == report.config_text(experiment)
+        folder.mkdir(parents=True, exist_ok=True)
+        config, checkpoint = folder / report.CONFIG, folder / "checkpoint.pt"
+        same = config.is_file() and config.read_text("utf-8") == text
         if checkpoint.exists() and not same:
             log.warning("%s is of another configuration and is begun anew", folder)
             checkpoint.unlink()
-        (folder / report.METRICS).unlink(missing_ok=True)
-        report.write_config(folder, experiment)
+        for name in (report.METRICS, WEIGHTS):
+            (folder / name).unlink(missing_ok=True)
+        config.write_text(text, encoding="utf-8")
     team.wait()
 
 
@@ -199,48 +259,6 @@ def _load(network: nn.Module, path: Path) -> None:
         network.load_state_dict(load_file(path))
     except (OSError, RuntimeError) as error:
         raise WeightsError(f"{path} does not fit the network: {error}") from error
-
-
-def _classified(
-    experiment: Experiment, parts: Parts, outputs: np.ndarray
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    probabilities, truth = softmax(outputs), parts.labels[parts.test]
-    samples = [parts.pack.samples[i] for i in parts.test]
-    classes = experiment.classes
-    figures = classification_figures(truth, probabilities, classes, [s.block for s in samples])
-    rows = [
-        {
-            "dataset": sample.dataset,
-            "path": sample.path,
-            "block": sample.block,
-            "truth": classes[label],
-            "found": classes[int(values.argmax())],
-            **{f"p_{c}": round(float(v), 5) for c, v in zip(classes, values, strict=True)},
-        }
-        for sample, label, values in zip(samples, truth, probabilities, strict=True)
-    ]
-    return figures, rows
-
-
-def _outlined(parts: Parts, found: np.ndarray) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    truth = parts.pack.masks[parts.test] > 0
-    samples = [parts.pack.samples[i] for i in parts.test]
-    figures = outline_figures(found, truth, [s.block for s in samples])
-    return figures, list(_outline_rows(samples, found, truth))
-
-
-def _outline_rows(
-    samples: list[Any], found: np.ndarray, truth: np.ndarray
-) -> Iterator[dict[str, Any]]:
-    for sample, mine, theirs in zip(samples, found, truth, strict=True):
-        yield {
-            "dataset": sample.dataset,
-            "path": sample.path,
-            "block": sample.block,
-            "truth_pixels": int(theirs.sum()),
-            "found_pixels": int(mine.sum()),
-            "shared_pixels": int((mine & theirs).sum()),
-        }
 
 
 def _write(

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from train.experiments import report
-from train.experiments.config import Experiment, load, names
+from train.experiments.config import Experiment, load, names, short_init
 from train.experiments.data import SPLITS
 
 _DOCUMENTS = {
@@ -40,8 +40,9 @@ _COLUMNS = {
 _NOTE = """`random` is the documents' split: slices are shuffled and cut, so that a patient stands
 on both sides, and what is held out is also what was watched while training. `patient` is the
 committed split: no patient and no copy of a scan on two sides, one vote for each distinct scan, in
-brackets the 95 % interval over patients. All figures in %. A shortened schedule says so: it is no
-reproduction.
+brackets the 95 % interval over the lists' blocks (patients, as far as they are known). Dice is the
+mean over the patients with a lesion. All figures in %. A shortened schedule says so: it is no
+reproduction; and so does a configuration from a search, and on what it was chosen.
 """
 
 
@@ -144,12 +145,12 @@ def _per_class(rows: list[Line]) -> list[str]:
         for name, one in row.per_class.items():
             values = (one["sensitivity"], one["specificity"], one["precision"])
             shown = ["" if value is None else f"{100 * value:.1f}" for value in values]
-            cells = [f"`{row.experiment.name}`", row.source, name, *shown]
+            cells = [f"`{row.experiment.name}`", row.source, name, *shown, row.remark]
             text.append(f"| {' | '.join(cells)} |")
     if not text:
         return []
-    heads = "| Experiment | Split | Class | Sensitivity | Specificity | Precision |"
-    return ["By class:", "", heads, "|---|---|---|---|---|---|", *text, ""]
+    heads = "| Experiment | Split | Class | Sensitivity | Specificity | Precision | Remark |"
+    return ["By class:", "", heads, "|---|---|---|---|---|---|---|", *text, ""]
 
 
 def _remarks(folder: Path, metrics: dict[str, Any]) -> Iterator[str]:
@@ -157,27 +158,67 @@ def _remarks(folder: Path, metrics: dict[str, Any]) -> Iterator[str]:
         yield f"**shortened**: {metrics['epochs']} of {metrics['planned_epochs']} epochs"
     else:
         yield f"{metrics['epochs']} epochs"
-    differing = list(_differences(folder, metrics["experiment"]))
-    if differing:
-        yield "changed: " + ", ".join(differing)
+    changes = [*_differences(folder, metrics["experiment"]), *_other_init(metrics)]
+    if changes:
+        yield "changed: " + ", ".join(changes)
+    yield from _search(folder, metrics["split"])
     yield f"{metrics['count']} pictures"
+    if "patients" in metrics:
+        yield f"Dice over {metrics['patients']} patients with a lesion"
+    elif "dice" in metrics and metrics["split"] == "random":
+        yield "**run again**: an earlier version counted patients without a lesion in the Dice"
+
+
+def _search(folder: Path, split: str) -> Iterator[str]:
+    """Whether what a search chose by is what the figures are of."""
+    searched = _kept(folder).get("searched")
+    if searched is None:
+        return
+    trials = f"from a search of {searched['trials']} trials"
+    if searched["split"] != split:
+        # A part of each split lies in any part of the other.
+        yield f"{trials} on the {searched['split']} split, **chosen partly on these pictures**"
+    elif searched["chosen_on"] == "test":
+        yield f"{trials}, **chosen on these pictures**"
+    else:
+        yield f"{trials}, chosen on {searched['chosen_on']}"
+
+
+def _kept(folder: Path) -> dict[str, Any]:
+    return yaml.safe_load((folder / report.CONFIG).read_text(encoding="utf-8"))
 
 
 def _differences(folder: Path, name: str) -> Iterator[str]:
     """Where a run's configuration differs from the one that comes with the project."""
     if name not in names():
         return
-    kept = yaml.safe_load((folder / report.CONFIG).read_text(encoding="utf-8"))
+    kept = _kept(folder)
     planned = yaml.safe_load(report.config_text(load(name)))
     for section in ("data", "input", "model", "training", "cascade"):
         theirs, ours = kept.get(section) or {}, planned.get(section) or {}
         for key in sorted(theirs.keys() | ours.keys()):
+            if (section, key) == ("model", "init"):
+                continue  # a cascade's is in its metrics alone
+            if (section, key) == ("cascade", "changes"):
+                yield from (one.replace("=", " ", 1) for one in theirs.get(key) or ())
+                continue
             if key != "stages" and theirs.get(key) != ours.get(key):
                 yield f"{section}.{key} {theirs.get(key)}"
             elif key == "stages":
                 rates = [[stage["learning_rate"] for stage in one[key]] for one in (theirs, ours)]
                 if rates[0] != rates[1]:
                     yield f"learning rates {rates[0]}"
+
+
+def _other_init(metrics: dict[str, Any]) -> Iterator[str]:
+    """The first weights, where they are not those that the project's file says."""
+    if metrics["experiment"] not in names() or "init" not in metrics:
+        return
+    planned = load(metrics["experiment"])
+    if planned.cascade is not None:
+        planned = load(planned.cascade.classifier)
+    if metrics["init"] != planned.model.init:
+        yield f"init {short_init(metrics['init'])}"
 
 
 def _cell(row: Line, key: str) -> str:

@@ -3,11 +3,13 @@
 The study lies in an SQLite file, so that a search that was stopped goes on. Trials that fall behind
 the median of the earlier ones are pruned. What is chosen by is the accuracy on the watched part:
 ``val`` in the patient split; in the random split the part that the document's figure is of as well.
+``best.yaml`` keeps which it was, and the table of runs says where figures are of those pictures.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,8 @@ def tune(request: Request, trials: int) -> Path:
     ``python -m train experiment FOLDER/best.yaml`` runs.
 
     Raises:
-        ValueError: the experiment has no ``search`` section.
+        ValueError: the experiment has no ``search`` section, or the folder's study is of another
+            configuration.
     """
     experiment = request.experiment()
     if not experiment.search:
@@ -51,9 +54,10 @@ def tune(request: Request, trials: int) -> Path:
         direction="maximize",
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(_TRIALS_BEFORE_PRUNING, _EPOCHS_BEFORE_PRUNING),
-        sampler=optuna.samplers.TPESampler(seed=experiment.training.seed),
     )
-    _check_schedule(study, experiment)
+    # A search that goes on must not draw again what it drew first.
+    study.sampler = optuna.samplers.TPESampler(seed=experiment.training.seed + len(study.trials))
+    _check_same(study, experiment)
     done = len(study.get_trials(states=_ENDED))
     log.info("%d of %d trials are done", done, trials)
     if done < trials:
@@ -62,17 +66,34 @@ def tune(request: Request, trials: int) -> Path:
     return folder
 
 
-def _check_schedule(study: optuna.Study, experiment: Experiment) -> None:
-    """Trials of other schedules or pictures are not comparable."""
-    fixed = {"epochs": experiment.training.epochs, "side": experiment.input.side}
+def _check_same(study: optuna.Study, experiment: Experiment) -> None:
+    """Trials that differ in more than what is searched over are not comparable."""
+    fixed = _fixed(experiment)
     kept = study.user_attrs.get("fixed")
     if kept is None:
         study.set_user_attr("fixed", fixed)
     elif kept != fixed:
+        keys = sorted(k for k in kept.keys() | fixed.keys() if kept.get(k) != fixed.get(k))
         raise ValueError(
-            f"the study in this folder was made with {kept}, now {fixed} is asked for: "
+            f"the study in this folder was made with another {', '.join(keys)}: "
             "use the same, or another --out"
         )
+
+
+def _fixed(experiment: Experiment) -> dict[str, Any]:
+    """What all trials have in common, by key: the configuration without what is searched over."""
+    values = experiment.model_dump(mode="json", include={"data", "input", "model", "training"})
+    return {k: v for k, v in _flat(values) if k not in experiment.search}
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of a configuration under the keys that a change names them by."""
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, one in pairs:
+            yield from _flat(one, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value
 
 
 def _accuracy(trial: optuna.Trial, request: Request) -> float:
@@ -117,7 +138,12 @@ def _leave(folder: Path, study: optuna.Study, request: Request) -> None:
     # The document's schedule, even if the search was shortened.
     best = _with(replace(request, epochs=None), chosen)
     values = yaml.safe_load(report.config_text(best))
-    values |= {"name": f"{best.name}-tuned", "search": {}}
+    searched = {
+        "trials": len(study.get_trials(states=_ENDED)),
+        "split": request.split,
+        "chosen_on": "test" if request.split == "random" else "val",
+    }
+    values |= {"name": f"{best.name}-tuned", "search": {}, "searched": searched}
     head = f"# accuracy {study.best_value:.4f} in the search, trial {study.best_trial.number}\n"
     text = head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     (folder / BEST).write_text(text, encoding="utf-8")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from core.errors import DataError, WeightsError
 from core.inference.networks import ResNet50Classifier, ResUNet
 from core.inference.networks.torchvision_compat import import_torchvision
 from core.types import CLASSES
+from train.models.augnet import augnet_state
 
 
 def create_model(arch: str, init: str = "scratch") -> nn.Module:
@@ -20,21 +21,23 @@ def create_model(arch: str, init: str = "scratch") -> nn.Module:
 
     Args:
         arch: one of ``MODELS``.
-        init: ``scratch``; ``imagenet`` (the body's weights from ImageNet); or the path of a
+        init: ``scratch``; ``imagenet`` (the body's weights from ImageNet); ``augnet`` (a ResNet50's
+            from photographs without labels, see ``train.models.augnet``); or the path of a
             safetensors file with every tensor of the network.
 
     Raises:
-        ValueError: an unknown name, or ImageNet weights for a network that has none.
-        WeightsError: the named file does not fit.
+        ValueError: an unknown name, or named weights that the network does not have.
+        DataError: the named weights could not be had.
+        WeightsError: the weights do not fit.
     """
     if arch not in MODELS:
         raise ValueError(f"unknown network {arch!r}; known: {', '.join(sorted(MODELS))}")
-    build, imagenet = MODELS[arch]
+    build, pretrained = MODELS[arch]
     model = build()
-    if init == "imagenet":
-        if imagenet is None:
-            raise ValueError(f"{arch} has no ImageNet weights; use --init scratch")
-        imagenet(model)
+    if init in NAMED_WEIGHTS:
+        if init not in pretrained:
+            raise ValueError(f"{arch} has no weights named {init}; use --init scratch")
+        pretrained[init](model)
     elif init != "scratch":
         try:
             model.load_state_dict(load_file(Path(init)))
@@ -51,10 +54,20 @@ def _resnet50_imagenet(model: nn.Module) -> None:
         raise DataError(
             "ImageNet weights could not be downloaded. Use --init scratch, or --init with a file."
         ) from error
-    state = {f"body.{k}": v for k, v in state.items() if not k.startswith("fc.")}
-    missing = model.load_state_dict(state, strict=False).missing_keys
-    if set(missing) != {"body.fc.weight", "body.fc.bias"}:
-        raise WeightsError(f"torchvision's ResNet50 weights lack {missing}")
+    _fill_body(model, {k: v for k, v in state.items() if not k.startswith("fc.")})
+
+
+def _resnet50_augnet(model: nn.Module) -> None:
+    _fill_body(model, augnet_state())
+
+
+def _fill_body(model: nn.Module, state: dict[str, Tensor]) -> None:
+    found = model.load_state_dict({f"body.{k}": v for k, v in state.items()}, strict=False)
+    if set(found.missing_keys) != {"body.fc.weight", "body.fc.bias"} or found.unexpected_keys:
+        raise WeightsError(f"these weights are not a ResNet50's: {found}")
+    # A head that says nothing at first does not disturb the body before it can adapt.
+    nn.init.zeros_(model.body.fc.weight)
+    nn.init.zeros_(model.body.fc.bias)
 
 
 def _efficientnet_lite0() -> nn.Module:
@@ -83,8 +96,9 @@ def _efficientnet_lite0_imagenet(model: nn.Module) -> None:
     model.load_state_dict(renamed, strict=False)
 
 
-MODELS: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], None] | None]] = {
-    "resnet50": (ResNet50Classifier, _resnet50_imagenet),
-    "resunet": (ResUNet, None),
-    "efficientnet_lite0": (_efficientnet_lite0, _efficientnet_lite0_imagenet),
+NAMED_WEIGHTS = ("imagenet", "augnet")
+MODELS: dict[str, tuple[Callable[[], nn.Module], dict[str, Callable[[nn.Module], None]]]] = {
+    "resnet50": (ResNet50Classifier, {"imagenet": _resnet50_imagenet, "augnet": _resnet50_augnet}),
+    "resunet": (ResUNet, {}),
+    "efficientnet_lite0": (_efficientnet_lite0, {"imagenet": _efficientnet_lite0_imagenet}),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors.torch import load_file
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 
 from core.errors import DataError, WeightsError
 from core.inference.networks.torchvision_compat import import_torchvision
+from train.models.augnet import augnet_state
 from train.models.cnn import plain_cnn_body, small_cnn_body
-from train.models.registry import create_model
+from train.models.registry import NAMED_WEIGHTS, create_model
 
 
 class BodyAndHead(nn.Module):
@@ -108,7 +110,8 @@ def build_classifier(
             ``norm`` and ``dropout``. A dense layer with one output per class and the output
             function follow.
         classes: number of classes.
-        init: ``scratch``, ``imagenet`` (the body alone), or a file, see ``load_weights``.
+        init: ``scratch``; ``imagenet`` or, for ResNet50, ``augnet`` (the body alone); or a file,
+            see ``load_weights``.
         side: of the pictures, in pixels.
         channels: of the pictures.
         dropout: probability of all dropout layers.
@@ -116,12 +119,12 @@ def build_classifier(
 
     Raises:
         ValueError: an unknown name, or channels that the body does not take.
-        DataError: the ImageNet weights could not be downloaded.
+        DataError: the named weights could not be had.
         WeightsError: the weights do not fit.
     """
+    if init in NAMED_WEIGHTS and (body in _OWN or (init == "augnet" and body != "resnet50")):
+        raise ValueError(f"{body} has no weights named {init}; use --init scratch")
     if body in _OWN:
-        if init == "imagenet":
-            raise ValueError(f"{body} has no ImageNet weights; use --init scratch")
         network = _OWN[body](channels, dropout)
     elif body not in BODIES:
         raise ValueError(f"unknown body {body!r}; known: {', '.join(BODIES)}")
@@ -133,10 +136,12 @@ def build_classifier(
         network = _TORCHVISION[body][0]()
         if init == "imagenet":
             _load_body(network, _imagenet_state(_TORCHVISION[body][1]), "ImageNet's weights")
+        elif init == "augnet":
+            _load_body(network, augnet_state(), "AugNet's weights")
     with torch.no_grad():
         width = network.eval()(torch.zeros(1, channels, side, side)).shape[1]
     built = BodyAndHead(network, _head(head, width, classes, dropout, output)).train()
-    if init not in ("scratch", "imagenet"):
+    if init not in ("scratch", *NAMED_WEIGHTS):
         load_weights(built, Path(init))
     return built
 
@@ -155,7 +160,7 @@ def load_weights(network: BodyAndHead, path: Path) -> None:
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, UnpicklingError) as error:
         raise WeightsError(f"{path} cannot be read as weights: {error}") from error
     if any(name.startswith("head.") for name in state):
         try:

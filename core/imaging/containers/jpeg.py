@@ -12,7 +12,7 @@ _KEPT = {*range(0xC0, 0xD0), 0xDA, 0xDB, 0xDD} - {0xC8}
 _NO_FRAME = {0xC4, 0xCC}
 _APP0, _APP1, _APP14 = 0xE0, 0xE1, 0xEE
 # A scan ends at the first marker that is no stuffed byte and no restart.
-_AFTER_SCAN = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # What the decoder asks for the colour model of three components: a JFIF header, else Adobe's; of
 # four: Adobe's. Their other fields do not matter.
 _JFIF = b"\xff\xe0\x00\x10JFIF\0\x01\x01\x00\x00\x01\x00\x01\x00\x00"
@@ -55,7 +55,8 @@ def essential(data: bytes, orientation: int) -> bytes:
             scanned = True
             stop = _AFTER_SCAN.search(data, at)
             at = stop.start() if stop else len(data)
-            kept.append(data[end:at])
+            # Fill bytes belong to the marker and not to the scan.
+            kept.append(data[end:at].rstrip(b"\xff") if stop else data[end:])
     head = [_START]
     if jfif and components == 3:
         head.append(_JFIF)

@@ -58,11 +58,11 @@ function drawPane(canvas, picture, view, overlays, ratio) {
     context.globalAlpha = 1
   }
   lay(picture.base, 1)
-  if (!overlays) return drawScaleBar(context, picture, across, width, height)
+  if (!overlays) return drawMarks(context, picture, across, width, height)
   const heat = picture.heat[overlays.heat]
   if (heat) lay(heat, overlays.heatOpacity)
-  if (picture.filled && overlays.mask === "filled") lay(picture.filled, overlays.maskOpacity)
-  if (picture.outline && overlays.mask === "outline") {
+  if (picture.masked && overlays.mask === "filled") lay(picture.filled, overlays.maskOpacity)
+  if (picture.masked && overlays.mask === "outline") {
     const path = new Path2D()
     path.addPath(picture.outline, new DOMMatrix([across, 0, 0, down, left, top]))
     context.globalAlpha = overlays.maskOpacity
@@ -75,7 +75,33 @@ function drawPane(canvas, picture, view, overlays, ratio) {
     }
     context.globalAlpha = 1
   }
+  drawMarks(context, picture, across, width, height)
+}
+
+/** What is known of the patient's sides and of lengths. */
+function drawMarks(context, picture, across, width, height) {
   drawScaleBar(context, picture, across, width, height)
+  if (picture.letters) drawLetters(context, picture.letters, width, height, picture.spacing ? 34 : 12)
+}
+
+/** The patient's sides at the left, right, upper and lower edge. */
+function drawLetters(context, [left, right, top, bottom], width, height, foot) {
+  context.font = "600 13px system-ui, sans-serif"
+  context.textBaseline = "middle"
+  context.lineWidth = 3
+  context.strokeStyle = "#000"
+  context.fillStyle = "#e8edf2"
+  for (const [letter, x, y, align] of [
+    [left, 8, height / 2, "left"],
+    [right, width - 8, height / 2, "right"],
+    [top, width / 2, 14, "center"],
+    [bottom, width / 2, height - foot, "center"],
+  ]) {
+    context.textAlign = align
+    context.strokeText(letter, x, y)
+    context.fillText(letter, x, y)
+  }
+  context.textBaseline = "alphabetic"
 }
 
 /** A bar of a round number of millimetres, where the pixel spacing is known. */

@@ -1,14 +1,18 @@
 // Pointer, wheel and keys on a pane, turned into a handful of moves.
 
+// Browsers report 100 to 120 for one notch of a wheel.
+const WHEEL_STEP = 60
+
 /**
  * Listen on a canvas.
  *
  * `moves` has: tool(), window(dx, dy), pan(dx, dy), zoom(factor, x, y), fit(), hover(x, y | null),
- * settled(). Distances and positions are in CSS pixels of the canvas.
+ * settled(), stacked() and slices(by). Distances and positions are in CSS pixels of the canvas.
  */
 function listen(canvas, moves) {
   const pointers = new Map()
   let tool = "window"
+  let wheeled = 0
 
   const at = (event) => {
     const box = canvas.getBoundingClientRect()
@@ -58,6 +62,14 @@ function listen(canvas, moves) {
     (event) => {
       event.preventDefault()
       const lines = event.deltaMode === 1 ? 30 : 1
+      if (moves.stacked() && !event.ctrlKey) {
+        // A notch of a wheel is one slice; a touchpad sends many small parts of one.
+        wheeled += event.deltaY * lines
+        const steps = Math.trunc(wheeled / WHEEL_STEP)
+        wheeled -= steps * WHEEL_STEP
+        if (steps) moves.slices(-steps)
+        return
+      }
       moves.zoom(Math.exp((-event.deltaY * lines) / (event.ctrlKey ? 100 : 500)), ...at(event))
     },
     { passive: false },

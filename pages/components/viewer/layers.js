@@ -24,19 +24,28 @@ async function decodePicture(about, layer, colours, maskColour) {
   const raw = await layer(about.pixels)
   const heat = {}
   for (const [name, number] of Object.entries(about.heatMaps)) {
-    heat[name] = heatCanvas(new Uint8Array(await layer(number)), about.heatSize, colours)
+    const values = new Uint8Array(await layer(number))
+    onDemand(heat, name, () => heatCanvas(values, about.heatSize, colours))
   }
   const mask = about.mask === null ? null : new Uint8Array(await layer(about.mask))
-  return {
+  const picture = {
     ...about,
     maskColour,
     samples: about.bits === 16 ? new Uint16Array(raw) : new Uint8Array(raw),
     heat,
-    filled: mask && filledCanvas(mask, about.width, about.height, maskColour),
-    outline: mask && outlinePath(mask, about.width, about.height),
+    masked: mask !== null,
     base: canvasOf(about.width, about.height),
     drawn: "",
   }
+  onDemand(picture, "filled", () => mask && filledCanvas(mask, about.width, about.height, maskColour))
+  onDemand(picture, "outline", () => mask && outlinePath(mask, about.width, about.height))
+  return picture
+}
+
+/** A property that is made when it is first asked for: few slices show all that they have. */
+function onDemand(owner, name, make) {
+  let made
+  Object.defineProperty(owner, name, { enumerable: true, get: () => (made ??= make()) })
 }
 
 function canvasOf(width, height) {

@@ -7,6 +7,9 @@ const DRAG_RANGE = 500
 const HABITS = "neurotriage-viewer"
 // Below this width two panes beside each other are too small to read in.
 const TWO_PANES_FROM = 620
+// How the views of one series find each other: the viewer says where it is, is sent to a slice, and
+// is asked where it is.
+const [AT, GO, WHERE] = ["neurotriage:at", "neurotriage:go", "neurotriage:where"]
 
 /** How this reader likes the viewer; kept in the browser, so that the next case opens alike. */
 function readHabits() {
@@ -26,6 +29,7 @@ class Viewer {
     this.habits = readHabits()
     this.panes = []
     this.turn = 0
+    this.stack = null
     this.watcher = new ResizeObserver(() => this.redraw())
     this.watcher.observe(this.find(".panes"))
     this.bind()
@@ -38,14 +42,21 @@ class Viewer {
     this.digest = header.digest
     const turn = ++this.turn
     const colours = new Uint8Array(await layer(header.colours))
-    const pictures = await Promise.all(
-      header.pictures.map((about) => decodePicture(about, layer, colours, header.maskColour)),
-    )
+    const unpacked = (about) => decodePicture(about, layer, colours, header.maskColour)
+    this.takeStack(header.stack, unpacked, message.byteLength)
+    const pictures = await Promise.all(header.pictures.map(unpacked))
+    const slice = await this.stack?.picture()
     // A later message overtook this one while it was unpacked.
     if (turn !== this.turn) return
+    this.header = header
+    if (this.stack) {
+      // What is missing is on its way; what is there stays until then.
+      if (!slice) return this.reflectSlice()
+      pictures.unshift(slice)
+    }
     const before = this.pictures
     this.pictures = pictures
-    if (before?.[0].id !== pictures[0].id) {
+    if (before?.[0].group !== pictures[0].group) {
       this.channel = "all"
       this.heat = header.predicted
       this.view = { x: 0.5, y: 0.5, zoom: 1 }
@@ -53,13 +64,27 @@ class Viewer {
     this.heat ??= header.predicted
     for (const picture of pictures) {
       // What the reader had set for a picture that is still there stays.
-      picture.chosen = before?.find((one) => one.id === picture.id)?.chosen ?? {}
+      picture.chosen ??= before?.find((one) => one.id === picture.id)?.chosen ?? {}
     }
     if (this.channel !== "all" && pictures[0].channels === 1) this.channel = "all"
     this.earlierShown = pictures.length > 1 && (before?.length > 1 ? this.earlierShown : true)
-    this.offer(header)
+    this.offer()
     this.layOut()
     this.root.dataset.ready = header.digest
+    // The reader may have gone on while this was unpacked.
+    this.follow()
+  }
+
+  /** Take the series of a message; the one that was there before stays what it was. */
+  takeStack(about, unpacked, bytes) {
+    if (this.stack && this.stack.id !== about?.id) {
+      this.stack.end()
+      this.stack = null
+    }
+    if (!about) return
+    this.stack ??= new Stack(about, (place) => this.tell(place))
+    this.stack.take(about, unpacked, bytes)
+    this.stack.ask()
   }
 
   fail(error) {
@@ -70,7 +95,71 @@ class Viewer {
 
   destroy() {
     this.turn++
+    this.stack?.end()
     this.watcher.disconnect()
+    window.removeEventListener(GO, this.onGo)
+    window.removeEventListener(WHERE, this.onWhere)
+  }
+
+  // --- going through a series ---
+
+  toSlice(index) {
+    if (this.stack?.go(index)) this.follow()
+  }
+
+  step(by) {
+    if (this.stack) this.toSlice(this.stack.index + by)
+  }
+
+  /** Show the slice the reader is at; while one is unpacked only the latest wish is kept. */
+  async follow() {
+    if (!this.stack || !this.pictures) return
+    this.reflectSlice()
+    this.announce()
+    if (this.following) return
+    this.following = true
+    try {
+      for (let index = -1; this.stack && index !== this.stack.index; ) {
+        index = this.stack.index
+        const picture = await this.stack.picture()
+        if (picture && picture !== this.pictures[0] && picture.group === this.pictures[0].group) this.place(picture)
+      }
+    } catch (error) {
+      this.fail(error)
+    } finally {
+      this.following = false
+      this.reflectSlice()
+    }
+  }
+
+  /** Put another slice where the one before is. */
+  place(picture) {
+    const [before] = this.pictures
+    this.pictures[0] = picture
+    for (const pane of this.panes) {
+      if (pane.picture !== before) continue
+      pane.picture = picture
+      if (pane.title === before.title) pane.title = pane.caption.textContent = picture.title
+    }
+    this.offerSlice()
+    this.redraw()
+  }
+
+  /** Tell the other views of the page which slice is shown. */
+  announce() {
+    const { id, index } = this.stack
+    window.dispatchEvent(new CustomEvent(AT, { detail: { series: id, index } }))
+  }
+
+  reflectSlice() {
+    const { index, about } = this.stack
+    const said = about.captions[index]
+    Object.assign(this.named("slice"), { min: 1, max: about.count, value: index + 1 })
+    this.named("slice").setAttribute("aria-valuetext", said)
+    this.named("slice-said").textContent = said
+    this.named("slice-found").textContent = about.findings[index]
+    this.root.toggleAttribute("data-behind", this.pictures?.[0].index !== index)
+    this.root.dataset.slice = this.pictures?.[0].index ?? ""
   }
 
   // --- what is chosen ---
@@ -137,7 +226,7 @@ class Viewer {
   }
 
   reset() {
-    for (const picture of this.pictures) picture.chosen = {}
+    for (const { chosen } of this.pictures) for (const channel of Object.keys(chosen)) delete chosen[channel]
     this.fit()
     this.say()
   }
@@ -182,7 +271,18 @@ class Viewer {
       fit: () => this.fit(),
       reset: () => this.reset(),
       full: () => this.fullScreen(),
+      "slice-before": () => this.step(-1),
+      "slice-after": () => this.step(1),
+      "slice-leading": () => this.toSlice(this.stack.about.leading),
     }
+    this.onGo = ({ detail }) => {
+      if (detail.series === this.stack?.id) this.toSlice(detail.index)
+    }
+    this.onWhere = ({ detail }) => {
+      if (detail.series === this.stack?.id) this.announce()
+    }
+    window.addEventListener(GO, this.onGo)
+    window.addEventListener(WHERE, this.onWhere)
     this.root.addEventListener("click", (event) => {
       const button = event.target.closest("[data-act]")
       if (button && this.pictures) act[button.dataset.act]()
@@ -202,6 +302,7 @@ class Viewer {
         "mask-opacity": () => this.keep({ maskOpacity: number }),
         heat: () => this.setHeat(target.value),
         "heat-opacity": () => this.keep({ heatOpacity: number }),
+        slice: () => this.toSlice(number - 1),
       }
       changed[target.dataset.name ?? target.name]?.()
     })
@@ -238,6 +339,13 @@ class Viewer {
       l: () => this.nextLayout(),
       f: () => this.fullScreen(),
     }
+    const page = Math.max(1, Math.round((this.stack?.last ?? 0) / 10))
+    const steps = { PageUp: page, PageDown: -page, Home: -Infinity, End: Infinity }
+    if (!shift && this.habits.tool !== "pan") Object.assign(steps, { ArrowUp: 1, ArrowDown: -1 })
+    if (this.stack && steps[key]) {
+      this.step(steps[key])
+      return true
+    }
     if (arrows[key]) {
       const [x, y] = arrows[key]
       if (shift) this.shiftWindow(x * nudge, y * nudge, pane.picture)
@@ -252,25 +360,13 @@ class Viewer {
   // --- showing ---
 
   /** Fill the controls with what this scan has. */
-  offer(header) {
+  offer() {
+    const { header } = this
     const [picture] = this.pictures
-    const only = {
-      composite: picture.channels === 3,
-      mask: picture.filled !== null,
-      analysed: picture.analysed,
-      waiting: !picture.analysed,
-      earlier: this.pictures.length > 1,
-    }
-    for (const element of this.root.querySelectorAll("[data-only]")) {
-      element.hidden = !only[element.dataset.only]
-    }
-    const classes = header.classes.filter(({ id }) => id in picture.heat)
-    options(this.named("heat"), [["off", "Off"], ...classes.map(({ id, name }) => [id, name])])
     this.meanings = Object.fromEntries(header.classes.map(({ id, meaning }) => [id, meaning]))
-    this.classNames = Object.fromEntries(header.classes.map(({ id, name }) => [id, name]))
     options(this.named("channel"), header.channels)
     this.named("channel").value = this.channel
-    this.named("mask-meaning").textContent = picture.maskMeaning
+    this.offerSlice()
     this.root.style.setProperty("--mask", `rgb(${header.maskColour})`)
     this.find(".swatch.heat").style.background = `linear-gradient(90deg, ${header.gradient})`
     this.offerPresets()
@@ -279,6 +375,28 @@ class Viewer {
     for (const [name, from] of [["width", step], ["level", least]]) {
       Object.assign(this.named(name), { min: from, max: name === "width" ? most - least || 1 : most, step })
     }
+  }
+
+  /** What differs from slice to slice. */
+  offerSlice() {
+    const [picture] = this.pictures
+    const only = {
+      composite: picture.channels === 3,
+      // In a series the controls stay where they are, whether or not this slice needs them.
+      mask: picture.masked || this.stack !== null,
+      analysed: picture.analysed || this.stack !== null,
+      waiting: !picture.analysed,
+      earlier: this.pictures.length > 1,
+      stack: this.stack !== null,
+    }
+    for (const element of this.root.querySelectorAll("[data-only]")) {
+      element.hidden = !only[element.dataset.only]
+    }
+    const classes = this.header.classes.filter(({ id }) => id in picture.heat)
+    this.classNames = Object.fromEntries(classes.map(({ id }) => [id, picture.heatNames[id]]))
+    options(this.named("heat"), [["off", "Off"], ...Object.entries(this.classNames)])
+    this.named("mask-meaning").textContent = picture.maskMeaning
+    if (this.stack) this.reflectSlice()
   }
 
   offerPresets() {
@@ -315,10 +433,12 @@ class Viewer {
     canvas.setAttribute("role", "application")
     canvas.setAttribute("aria-roledescription", "scan")
     canvas.setAttribute("aria-describedby", "keys")
-    const pane = { figure, canvas, picture, overlays, title, corner, value }
+    const pane = { figure, canvas, caption, picture, overlays, title, corner, value }
     listen(canvas, {
       tool: () => this.habits.tool,
-      window: (dx, dy) => this.shiftWindow(dx, dy, picture),
+      stacked: () => this.stack !== null,
+      slices: (by) => this.step(by),
+      window: (dx, dy) => this.shiftWindow(dx, dy, pane.picture),
       pan: (dx, dy) => this.move(dx, dy, pane),
       zoom: (factor, x, y) => this.zoom(factor, pane, x, y),
       fit: () => this.fit(),
@@ -392,9 +512,14 @@ class Viewer {
     this.find(".zoom").textContent = `${Math.round(this.view.zoom * 100)} %`
   }
 
+  /** Tell the page where the reader is; not once the page has taken the viewer away. */
+  tell(place) {
+    if (this.root.isConnected) this.setTriggerValue?.("at", place)
+  }
+
   describe({ picture, overlays, title }) {
     const shown = []
-    if (overlays && picture.filled && this.habits.mask !== "off") shown.push(`mask ${this.habits.mask}`)
+    if (overlays && picture.masked && this.habits.mask !== "off") shown.push(`mask ${this.habits.mask}`)
     if (overlays && this.habits.heatOn && picture.heat[this.heat]) shown.push(`Grad-CAM of ${this.classNames[this.heat]}`)
     return `${title}: ${picture.label}${shown.length ? `, with ${shown.join(" and ")}` : ", without overlays"}`
   }
@@ -444,12 +569,13 @@ function options(select, pairs) {
 
 const viewers = new WeakMap()
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   let viewer = viewers.get(parentElement)
   if (!viewer) {
     viewer = new Viewer(parentElement)
     viewers.set(parentElement, viewer)
   }
+  viewer.setTriggerValue = setTriggerValue
   viewer.show(data).catch((error) => viewer.fail(error))
   return () => {
     viewer.destroy()

@@ -1,61 +1,14 @@
-"""ZIP archives: ordinary, odd, damaged and hostile ones."""
+"""ZIP archives: ordinary and odd ones, names, and archives within archives."""
 
 from __future__ import annotations
 
 import io
-import struct
-import tracemalloc
 import zipfile
-import zlib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from core.config import UploadLimits
-from core.errors import InputError
-from core.imaging.archive import Member, is_archive, members
-
-LIMITS = UploadLimits()
-
-
-def packed(*files: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", method) as archive:
-        for name, data in files:
-            archive.writestr(name, data)
-    return stream.getvalue()
-
-
-def raw(name: bytes, data: bytes, flags: int = 0, claimed: int | None = None) -> bytes:
-    """An archive of one deflated member whose headers claim what they like."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    body = packer.compress(data) + packer.flush()
-    size = len(data) if claimed is None else claimed
-    common = struct.pack("<HHHHHIII", 20, flags, 8, 0, 33, zlib.crc32(data), len(body), size)
-    local = b"PK\3\4" + common + struct.pack("<HH", len(name), 0) + name + body
-    entry = b"PK\1\2" + struct.pack("<H", 20) + common
-    entry += struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, 0, 0) + name
-    end = struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), len(local), 0)
-    return local + entry + b"PK\5\6" + end
-
-
-def found(data: bytes, **limits: int) -> list[Member]:
-    return list(members(data, UploadLimits(**limits)))
-
-
-def names(data: bytes, **limits: int) -> list[str]:
-    return [member.name for member in found(data, **limits)]
-
-
-def problem(member: Member) -> str:
-    """The problem of a member that has no data: a sentence that says what to do."""
-    assert member.data is None
-    assert member.problem is not None and "lease " in member.problem
-    return member.problem
-
-
-# -- ordinary archives -----------------------------------------------------------------------------
+from core.imaging.archive import is_archive, members
+from tests.core.imaging.archives import LIMITS, found, names, packed, problem, raw
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -173,91 +126,6 @@ def test_a_name_that_is_no_text_at_all_is_shown_somehow() -> None:
     assert member.name.endswith(".png")
 
 
-# -- limits ----------------------------------------------------------------------------------------
-
-
-def test_more_members_than_allowed_are_said_once() -> None:
-    data = packed(*[(f"{n}.png", b"x") for n in range(9)])
-    result = found(data, archive_members=4)
-    assert [member.data for member in result] == [b"x"] * 4 + [None]
-    assert result[-1].name == "4.png"
-    assert "more than 4 files" in problem(result[-1])
-
-
-def test_members_of_archives_within_count_too() -> None:
-    inner = packed(*[(f"{n}.png", b"x") for n in range(4)])
-    result = found(packed(("a.zip", inner), ("b.png", b"x")), archive_members=3)
-    assert [member.name for member in result] == ["a.zip/0.png", "a.zip/1.png", "a.zip/2.png"]
-    assert "more than 3 files" in problem(result[-1])
-
-
-def test_a_member_that_is_too_large_is_refused_and_the_rest_goes_on() -> None:
-    data = packed(("large.png", bytes(3_000_000)), ("2.png", b"two"))
-    large, second = found(data, member_bytes=2_000_000)
-    assert "more than 2 MB" in problem(large)
-    assert second.data == b"two"
-
-
-def test_the_unpacked_size_of_the_whole_is_limited() -> None:
-    data = packed(*[(f"{n}.png", bytes(1_000_000)) for n in range(9)])
-    result = found(data, archive_bytes=3_500_000)
-    assert [member.data is None for member in result] == [False, False, False, True]
-    assert "unpacks to more than 4 MB" in problem(result[-1])
-
-
-def test_archives_within_archives_share_the_limits() -> None:
-    inner = packed(*[(f"{n}.png", bytes(1_000_000)) for n in range(3)])
-    result = found(packed(("a.zip", inner), ("b.zip", inner)), archive_bytes=4_500_000)
-    assert [member.data is None for member in result] == [False] * 4 + [True]
-    assert result[-1].name == "b.zip/1.png"
-
-
-def test_a_member_that_claims_to_be_small_is_cut_off() -> None:
-    """The headers of a bomb lie about what it unpacks to."""
-    data = raw(b"bomb.png", bytes(300_000_000), claimed=1000)
-    assert len(data) < 1_000_000
-    tracemalloc.start()
-    (member,) = found(data, member_bytes=2_000_000)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert "damaged" in problem(member)
-    assert peak < 20_000_000
-
-
-def test_a_bomb_takes_no_more_memory_than_a_member_may() -> None:
-    data = packed(("bomb.png", bytes(300_000_000)))
-    tracemalloc.start()
-    (member,) = found(data, member_bytes=2_000_000)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert "more than 2 MB" in problem(member)
-    assert peak < 20_000_000
-
-
-def test_a_bomb_of_a_denser_method_is_not_unpacked() -> None:
-    data = packed(("bomb.png", bytes(1_000_000)), method=zipfile.ZIP_BZIP2)
-    assert "ordinary ZIP" in problem(found(data)[0])
-
-
-def test_one_member_is_in_memory_at_a_time() -> None:
-    data = packed(*[(f"{n}.png", bytes(4_000_000)) for n in range(12)])
-    tracemalloc.start()
-    for member in members(data, LIMITS):
-        assert len(member.data) == 4_000_000
-        del member
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 16_000_000
-
-
-def test_a_list_of_millions_of_files_is_not_read() -> None:
-    entry = b"PK\1\2" + bytes(42)
-    entries = entry * 100_000
-    end = struct.pack("<HHHHIIH", 0, 0, 65535, 65535, len(entries), 0, 0)
-    with pytest.raises(InputError, match="more than 5 files"):
-        found(entries + b"PK\5\6" + end, archive_members=5)
-
-
 # -- archives within archives ----------------------------------------------------------------------
 
 
@@ -288,60 +156,3 @@ def test_an_archive_that_holds_itself_many_times_ends() -> None:
     result = found(data, archive_depth=50, archive_members=300)
     assert len(result) < 400
     assert "more than 300 files" in problem(result[-1])
-
-
-# -- damage ----------------------------------------------------------------------------------------
-
-
-def test_a_member_under_a_password_is_said_and_the_rest_goes_on() -> None:
-    data = packed(("secret.png", b"one"), ("2.png", b"two"))
-    at = data.index(b"PK\1\2") + 8
-    for place in (6, at):
-        data = data[:place] + b"\1" + data[place + 1 :]
-    secret, second = found(data)
-    assert "password" in problem(secret)
-    assert second.data == b"two"
-
-
-def test_a_damaged_member_is_said_and_the_rest_goes_on() -> None:
-    data = bytearray(packed(("1.png", b"one" * 50), ("2.png", b"two"), method=zipfile.ZIP_STORED))
-    data[data.index(b"oneone")] ^= 0xFF
-    first, second = found(bytes(data))
-    assert "damaged in the archive" in problem(first)
-    assert second.data == b"two"
-
-
-def test_a_member_whose_two_headers_differ_is_said() -> None:
-    data = packed(("1.png", b"one"), ("2.png", b"two")).replace(b"1.png", b"7.png", 1)
-    first, second = found(data)
-    assert "damaged" in problem(first)
-    assert second.data == b"two"
-
-
-@pytest.mark.parametrize("cut", [4, 30, 60, -1, -10])
-def test_an_archive_that_is_cut_off_is_refused(cut: int) -> None:
-    data = packed(("1.png", b"one" * 100))
-    with pytest.raises(InputError, match="damaged or incomplete"):
-        found(data[:cut])
-
-
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    edits=st.lists(st.tuples(st.integers(0, 900), st.binary(min_size=1, max_size=6)), max_size=5),
-    insert=st.booleans(),
-)
-def test_a_damaged_archive_gives_members_or_a_reason(
-    edits: list[tuple[int, bytes]], insert: bool
-) -> None:
-    inner = packed(("2.png", b"two" * 30), ("ü.png", b"three"))
-    data = bytearray(packed(("1.png", b"one" * 30), ("in.zip", inner), ("f/4.png", bytes(300))))
-    for at, put in edits:
-        at = at % len(data)
-        data[at : at if insert else at + len(put)] = put
-    try:
-        result = found(bytes(data))
-    except InputError:
-        return
-    for member in result:
-        assert (member.data is None) == (member.problem is not None)
-        assert 0 < len(member.name) <= 200

@@ -9,27 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image, ImageOps
 
 from core.errors import InputError
 from core.imaging.raster import decode
 from core.types import ScanKind
+from tests.pictures import save, tiff
 
 HEIGHT, WIDTH = 40, 56
-
-
-def save(image: Image.Image, form: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, form, **options)
-    return stream.getvalue()
-
-
-def tiff(array: np.ndarray, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    options.setdefault("photometric", "rgb" if array.ndim == 3 else "minisblack")
-    tifffile.imwrite(stream, array, **options)
-    return stream.getvalue()
 
 
 def deep_png(array: np.ndarray) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 import time
@@ -11,36 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from core.errors import InputError
 from core.imaging import raster
 from core.imaging.raster import decode
+from tests.pictures import chunk, save, tiff
 
 RNG = np.random.default_rng(7)
 NOISE = RNG.integers(0, 256, (24, 36, 3), dtype=np.uint8)
 NOISE16 = RNG.integers(0, 1200, (24, 36)).astype(np.uint16)
-
-
-def save(array: np.ndarray, form: str, mode: str = "", **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image = Image.fromarray(array)
-    (image.convert(mode) if mode else image).save(stream, form, **options)
-    return stream.getvalue()
-
-
-def tiff(array: np.ndarray, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    tifffile.imwrite(stream, array, **options)
-    return stream.getvalue()
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    checksum = struct.pack(">I", zlib.crc32(name + content))
-    return struct.pack(">I", len(content)) + name + content + checksum
 
 
 def png(width: int, height: int, rows: bytes = b"", depth: int = 8, colour: int = 0) -> bytes:

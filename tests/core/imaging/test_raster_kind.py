@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from core.imaging.raster import decode
 from core.types import ScanKind
-
-
-def save(array: np.ndarray, form: str) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(array).save(stream, form)
-    return stream.getvalue()
+from tests.pictures import save
 
 
 def head(height: int = 128, width: int = 128) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Temperature and the out-of-distribution score, on numbers made up here."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,3 +54,11 @@ def test_the_score_is_a_mahalanobis_distance(features: np.ndarray):
 def test_zero_features_do_not_divide_by_zero(features: np.ndarray):
     model = FeatureModel.fit(features, leading=8)
     assert np.isfinite(model.score(np.zeros((1, 64), np.float32))).all()
+
+
+def test_the_linear_term_is_added_to_the_distance(features: np.ndarray):
+    plain = FeatureModel.fit(features, leading=8)
+    direction = np.random.default_rng(2).normal(size=64).astype(np.float32)
+    model = replace(plain, direction=direction, offset=np.array([-3], np.float32))
+    added = np.sqrt(features) @ direction - 3
+    assert model.score(features) == pytest.approx(plain.score(features) + added, abs=1e-3)

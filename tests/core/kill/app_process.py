@@ -1,6 +1,6 @@
 """Stands for the application: uploads scans and scores them in a thread, until it is killed.
 
-``app_process.py upload`` writes a line for every file that was received; ``app_process.py wait``
+``app_process.py upload`` writes a line for every upload that was received; ``app_process.py wait``
 uploads nothing.
 """
 
@@ -14,10 +14,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from core.services.installation import open_installation
 from core.services.readers import sign_in
-from core.services.submit import Upload, submit
+from core.services.submit import submit
 from core.services.workers import start_embedded_worker
 from core.types import StudyDetails
-from tests.core.kill.load import picture, wait_for_room
+from tests.core.kill.load import upload, wait_for_room
 from tests.core.kill.slow_engine import SlowEngine
 
 
@@ -32,10 +32,9 @@ def main(uploads: bool) -> None:
             time.sleep(60)
             continue
         wait_for_room(installation)
-        name = f"{os.getpid()}-{number}.png"
         details = StudyDetails(patient_reference=f"P-{number % 7}")
-        submit(installation, reader, [Upload(name, picture())], details)
-        sys.stdout.write(f"{name}\n")
+        batch = submit(installation, reader, upload(number, str(os.getpid())), details)
+        sys.stdout.write(f"{batch.batch_id} {batch.files}\n")
         sys.stdout.flush()
 
 

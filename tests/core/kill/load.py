@@ -11,9 +11,11 @@ from sqlalchemy import func, select
 
 from core.services.installation import Installation
 from core.services.scoring import rerank
+from core.services.submit import Upload
 from core.store import counters, scoring
 from core.store.tables import AnalysisRow, CounterRow, ImageRow, ScanRow, StudyRow
 from core.types import CaseStatus
+from tests import dicoms
 
 _MOST_WAITING = 40
 _HOUR = 3600
@@ -27,6 +29,35 @@ def picture() -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
     return out.getvalue()
+
+
+def _slice(random_values: np.random.Generator) -> np.ndarray:
+    pixels = random_values.integers(20, 160, (48, 40), dtype=np.uint16)
+    if random_values.random() < 0.5:
+        pixels[20:26, 12:18] = 220
+    return pixels
+
+
+def study(name: str) -> list[Upload]:
+    """Three DICOM slices of a study of that name, unlike any others."""
+    volume = np.stack([_slice(np.random.default_rng()) for _ in range(3)])
+    files = dicoms.mr_series(volume, study=name)
+    return [Upload(f"{n}.dcm", data) for n, data in enumerate(files)]
+
+
+def volume() -> Upload:
+    """A NIfTI file of four slices, unlike any other."""
+    values = np.stack([_slice(np.random.default_rng()) for _ in range(4)], axis=2)
+    return Upload("volume.nii.gz", dicoms.nifti(values))
+
+
+def upload(number: int, name: str) -> list[Upload]:
+    """What is uploaded in the course of the test: pictures, studies and volumes in turn."""
+    if number % 4 == 1:
+        return study(f"{name}/{number}")
+    if number % 4 == 3:
+        return [volume()]
+    return [Upload(f"{name}-{number}.png", picture())]
 
 
 def waiting(installation: Installation) -> int:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +20,13 @@ from core.services.readers import sign_in
 from core.services.submit import Upload, submit
 from core.store.tables import BatchItemRow, ImageRow
 from core.types import StudyDetails
-from tests.core.kill.load import check_everything, picture, wait_for_room, wait_for_the_end
+from tests.core.kill.load import (
+    check_everything,
+    picture,
+    upload,
+    wait_for_room,
+    wait_for_the_end,
+)
 from tests.installations import make_installation
 
 FOLDER = Path(__file__).parent
@@ -124,7 +131,7 @@ def keep_uploading(place: Installation, stop: threading.Event) -> None:
         if stop.is_set():
             return
         wait_for_room(place)
-        uploads = [Upload("new.png", picture()), Upload("known.png", earlier)]
+        uploads = [*upload(number, "uploader"), Upload("known.png", earlier)]
         submit(place, reader, uploads, StudyDetails(patient_reference=f"P-{number % 7}"))
 
 
@@ -180,7 +187,7 @@ class App:
         assert self.lines.get(timeout=60) == "ready"
 
     def kill(self) -> list[str]:
-        """Kill it; gives the names of the files that it had received."""
+        """Kill it; gives number and files of the uploads that it had received."""
         assert self.process.poll() is None, "The application ended by itself"
         kill_group(self.process)
         self.reader.join()
@@ -202,7 +209,9 @@ def test_killed_applications_lose_nothing_that_was_received(place, start, chance
         app.kill()
     assert confirmed
     with place.database.reading() as session:
-        items = session.execute(select(BatchItemRow.name, BatchItemRow.scan_id)).all()
-    scans = dict(tuple(item) for item in items)
-    assert all(scans.get(name) for name in confirmed)
+        items = session.execute(select(BatchItemRow.batch_id, BatchItemRow.scan_id)).all()
+    scans = Counter(batch_id for batch_id, scan_id in items if scan_id is not None)
+    for line in confirmed:
+        batch_id, files = map(int, line.split())
+        assert scans[batch_id] == files
     check_everything(place)

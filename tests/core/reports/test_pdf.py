@@ -1,103 +1,28 @@
 """A case's report, read back from the PDF."""
 
-import io
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 
-import numpy as np
-import pypdf
 import pytest
 
-from core.reports.pdf import MOST_PICTURED, CaseReport, case_report
-from core.reports.scans import ReportedScan, reported_picture
+from core.reports.pdf import MOST_PICTURED, case_report
 from core.triage.words import DISCLAIMER
-from core.types import (
-    CaseStatus,
-    Decision,
-    Lesion,
-    Note,
-    Reader,
-    RequestedPriority,
-    ScanFinding,
-    ScanKind,
-    StudyDetails,
-    TumourClass,
+from core.types import CaseStatus, Lesion, Note, RequestedPriority
+from tests.core.reports.pdf_reports import (
+    ANNA,
+    BORIS,
+    GLIOMA,
+    MENINGIOMA,
+    NO_TUMOR,
+    NOON,
+    PITUITARY,
+    decision,
+    finding,
+    read,
+    report,
+    scan,
+    text_of,
 )
-from tests.fakes import case_summary
-
-ANNA, BORIS = Reader(1, "Anna", False), Reader(2, "Boris", True)
-NOON = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
-GLIOMA, MENINGIOMA, NO_TUMOR, PITUITARY = TumourClass
-
-
-def finding(**changes):
-    values = dict(
-        probabilities={GLIOMA: 0.9, MENINGIOMA: 0.05, NO_TUMOR: 0.03, PITUITARY: 0.02},
-        predicted=GLIOMA,
-        tumour_probability=0.97,
-        suspected=True,
-        lesion=Lesion(120, 14.24, 0.0123, 30.0, 7.12),
-        in_distribution=True,
-        kind=ScanKind.GRAY,
-        model_version="model-9",
-    )
-    return ScanFinding(**(values | changes))
-
-
-def scan(number=1, **changes):
-    names = ("scan", "mask", "heat map")
-    grays = [np.full((40, 30, 3), 60 * level, np.uint8) for level in range(3)]
-    values = dict(
-        number=number,
-        size=(400, 300),
-        spacing_mm=(0.5, 0.5),
-        finding=finding(),
-        decision_threshold=0.2917,
-        problem=None,
-        pictures=tuple(map(reported_picture, names, grays)),
-    )
-    return ReportedScan(**(values | changes))
-
-
-def decision(reader=ANNA, said=GLIOMA, model=GLIOMA, minutes=0, **changes):
-    values = dict(
-        id=1,
-        reader=reader,
-        finding=said,
-        model_finding=model,
-        model_version="model-9",
-        urgency=None,
-        mask_wrong=False,
-        asks_second=False,
-        status_after=CaseStatus.REPORTED,
-        decided_at=NOON + timedelta(minutes=minutes),
-    )
-    return Decision(**(values | changes))
-
-
-def report(status=CaseStatus.REPORTED, **changes):
-    values = dict(
-        case=case_summary(status=status),
-        details=StudyDetails("P-12", date(2026, 3, 4), "North", "Headache"),
-        scans=(scan(),),
-        decisions=(decision(),),
-        earlier_decisions=(),
-        missing=None,
-        notes=(),
-        model=("Model model-9.", "It misses small lesions."),
-        printed_at=NOON + timedelta(hours=3),
-        printed_by=ANNA,
-    )
-    return CaseReport(**(values | changes))
-
-
-def read(made):
-    return pypdf.PdfReader(io.BytesIO(case_report(made)))
-
-
-def text_of(made):
-    """All text, with line breaks as spaces: where a line ends is not the test's concern."""
-    return " ".join(" ".join(page.extract_text() for page in read(made).pages).split())
 
 
 def test_the_same_report_gives_the_same_bytes():
@@ -263,62 +188,3 @@ def test_a_study_of_many_scans_lists_those_without_pictures():
     assert f"Scan {MOST_PICTURED + 1} of" not in text
     assert "Further scans, without pictures" in text
     assert f"{len(scans)} Glioma suspected 97.0 % 7 mm" in text
-
-
-@pytest.mark.parametrize("name", ["Ödegård Łuczak", "Παπαδόπουλος", "Щербаков", "Nguyễn Thị"])
-def test_names_of_many_alphabets_are_drawn(name):
-    text = text_of(report(notes=(Note(1, Reader(3, name, True), "noted", NOON),)))
-    assert name in text
-    assert "cannot print" not in text
-
-
-def test_what_cannot_be_drawn_is_counted_and_said():
-    text = text_of(report(notes=(Note(1, ANNA, "seen by 王芳 and שרה", NOON),)))
-    assert "5 characters of names or notes" in text
-    assert "seen by ▯▯ and ▯▯▯" in text
-    assert text.index("5 characters") < text.index("Readers’ finding")
-
-
-@pytest.mark.parametrize(
-    "hostile",
-    [
-        "<b>bold</b> & <para> </para>",
-        "<img src='file:///etc/passwd'/>",
-        "&lt; &#0; %s {0}",
-        "a\x00b\u202ec\ud800d\x1b[0m",
-    ],
-)
-def test_text_is_never_taken_as_markup(hostile):
-    shown = re.sub("[\x00\u202e\ud800\x1b]", "", hostile)
-    made = report(
-        details=StudyDetails(hostile, None, hostile, hostile),
-        decisions=(decision(reader=Reader(1, hostile, True)),),
-        notes=(Note(1, Reader(1, hostile, False), hostile, NOON),),
-        printed_by=Reader(1, hostile, True),
-    )
-    text = text_of(made)
-    assert text.count(" ".join(shown.split())) >= 5
-
-
-def test_line_breaks_of_a_note_stay():
-    pages = read(report(notes=(Note(1, ANNA, "first\r\n\r\nsecond\nthird", NOON),))).pages
-    lines = [line.strip() for page in pages for line in page.extract_text().splitlines()]
-    assert {"first", "second", "third"} <= set(lines)
-
-
-@pytest.mark.parametrize("note", ["word " * 20000, "x" * 30000, "\n" * 400, ""])
-def test_notes_of_any_length_flow_over_the_pages(note):
-    made = read(report(notes=(Note(1, ANNA, note, NOON), Note(2, BORIS, "the end", NOON))))
-    text = "".join(page.extract_text() for page in made.pages)
-    assert text.count(note[:1]) >= len(note.replace(" ", "")) / 4 if note.strip() else True
-    assert "the end" in text
-
-
-def test_a_long_name_finds_room_everywhere():
-    long = Reader(1, "Wolfeschlegelsteinhausenbergerdorff" * 5, False)
-    made = report(
-        details=StudyDetails("R" * 120, None, "S" * 120, "I" * 1000),
-        decisions=(decision(reader=long),),
-        printed_by=long,
-    )
-    assert "RRR… · printed" in text_of(made)

@@ -4,7 +4,17 @@ import os
 
 import pytest
 
-from core.services.analyse import Failure, Source, Success, analyse_all, model_facts
+from core.config import UploadLimits
+from core.errors import InputError
+from core.services.analyse import (
+    Failure,
+    Source,
+    Success,
+    analyse_all,
+    model_facts,
+    single_slice,
+)
+from tests import dicoms
 from tests.fakes import FakeEngine, scan_png
 
 
@@ -79,7 +89,7 @@ def test_a_file_far_too_large_is_not_read(tmp_path):
 
 def test_a_programming_error_is_raised():
     class Broken(FakeEngine):
-        def analyse(self, scans, heat_map_class=None, all_heat_maps=False):
+        def analyse(self, scans, heat_map_class=None):
             raise KeyError("a mistake")
 
     with pytest.raises(KeyError):
@@ -89,3 +99,19 @@ def test_a_programming_error_is_raised():
 def test_model_facts_name_version_and_threshold():
     facts = model_facts(FakeEngine())
     assert (facts.model_version, facts.decision_threshold) == ("fake-1", 0.4)
+
+
+def test_a_file_of_one_slice_is_taken_for_a_quick_look():
+    assert single_slice(scan_png(), UploadLimits()).size == (120, 100)
+    slice_of_a_series = dicoms.to_bytes(dicoms.mr_dataset())
+    assert single_slice(slice_of_a_series, UploadLimits()).source_format == "DICOM"
+
+
+def test_a_volume_is_no_quick_look():
+    with pytest.raises(InputError, match=r"holds \d+ slices\. Please send it on the Upload page"):
+        single_slice(dicoms.nifti(), UploadLimits())
+
+
+def test_a_scan_of_something_else_is_no_quick_look():
+    with pytest.raises(InputError, match="modality is CT"):
+        single_slice(dicoms.to_bytes(dicoms.ct_dataset()), UploadLimits())

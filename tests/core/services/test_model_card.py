@@ -206,14 +206,23 @@ def test_trust_is_read_where_it_was_measured(weights):
                 }
             },
         },
-        "modality": {"class_from_sequence_alone": {"balanced_accuracy": 0.5, "tumour_auc": 0.9}},
+        "modality": {
+            # Withdrawn, as earlier files have it.
+            "class_from_sequence_alone": {"balanced_accuracy": 0.26, "tumour_auc": 0.52},
+            "class_from_brightness_alone": {
+                "balanced_accuracy": {"value": 0.5, "low": 0.4, "high": 0.6},
+                "tumour_auc": {"value": 0.9, "low": 0.8, "high": 0.95},
+            },
+        },
     }
     changed(weights, lambda metrics: metrics.update(trust=trust))
     metrics = read_metrics(weights)
     assert metrics.prediction_sets["90%"].coverage == 0.92
     assert metrics.robustness["blur"].tumour_specificity is None
     assert metrics.strangers.scores["served"].rejected["noise"] == 1
-    assert metrics.shortcut.tumour_auc == 0.9
+    assert (metrics.shortcut.tumour_auc.value, metrics.shortcut.tumour_auc.low) == (0.9, 0.8)
+    changed(weights, lambda one: one["trust"]["modality"].pop("class_from_brightness_alone"))
+    assert read_metrics(weights).shortcut is None
 
 
 @pytest.fixture

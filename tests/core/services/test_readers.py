@@ -60,3 +60,9 @@ def test_adding_a_reader_is_in_the_log(installation):
     with installation.database.reading() as session:
         (row,) = session.scalars(select(AuditRow))
     assert (row.user_id, row.action) == (reader.id, "reader_added")
+
+
+def test_the_account_of_a_node_is_nobody_to_choose(installation):
+    sign_in(installation, "node:NEUROTRIAGE", "DICOM node NEUROTRIAGE", True)
+    sign_in(installation, "local:Ana", "Ana", False)
+    assert [reader.name for reader in readers(installation)] == ["Ana"]

@@ -15,7 +15,7 @@ from core.services.report import case_pdf, training_export
 from core.services.review import DecisionInput, decide, look_again
 from core.services.scoring import score_waiting
 from core.services.submit import Upload, batch_items, submit
-from core.store import training
+from core.store import statements
 from core.types import CLASSES, RequestedPriority, StudyDetails, TumourClass
 from tests.fakes import FakeEngine, scan_png
 from tests.installations import make_installation
@@ -187,6 +187,16 @@ def test_overridden_cases_become_a_training_set(installation, anna, send, tmp_pa
     assert read_scan(sample, tmp_path / "data").size == (120, 100)
 
 
+def test_a_simulated_sample_is_nothing_to_train_on(installation, anna, tmp_path):
+    details = StudyDetails(patient_reference="SIMULATED-01", site="Simulated sample")
+    batch = submit(installation, anna, [Upload("a.png", scan_png())], details)
+    score_waiting(installation, FakeEngine())
+    case_id = batch_items(installation, anna, batch.batch_id)[0].case_id
+    read(installation, anna, case_id, MENINGIOMA)
+    assert exported(installation, anna, tmp_path / "overridden") == []
+    assert exported(installation, anna, tmp_path / "all", all_reported=True) == []
+
+
 def test_the_pixels_are_those_that_were_uploaded(installation, anna, send, tmp_path):
     picture = scan_png(70, 44)
     read(installation, anna, send(picture), PITUITARY)
@@ -268,7 +278,7 @@ def test_a_lost_picture_is_left_out_and_counted(installation, anna, send, tmp_pa
 
 
 def test_more_cases_than_one_query_takes(installation, anna, send, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "_AT_ONCE", 2)
+    monkeypatch.setattr(statements, "_AT_ONCE", 2)
     for number in range(5):
         read(installation, anna, send(scan_png(60 + number, 50)), PITUITARY)
     rows = exported(installation, anna, tmp_path)

@@ -5,10 +5,10 @@ import pytest
 from core.config import PriorityRules
 from core.services import rules
 from core.services.rules import apply_rules
-from core.store import audit, images, studies
+from core.store import audit, studies
 from core.store.worklist import worklist_page
 from core.types import CaseStatus, TumourClass, WorklistQuery
-from tests.core.store.made_up import AMBER, NOW, add_case, add_image, finding, priority, score
+from tests.core.store.made_up import AMBER, NOW, add_case, add_image, finding, link, priority, score
 from tests.installations import make_installation
 
 OTHER_RULES = PriorityRules(meningioma=20, pituitary=40, waiting_per_hour=12)
@@ -17,7 +17,7 @@ RATE = 12 / 3600
 
 def _scored(session, predicted: TumourClass) -> int:
     study_id, image_id = add_case(session, given=priority(50)), add_image(session)
-    images.link_scan(session, study_id, image_id, NOW)
+    link(session, study_id, image_id, NOW)
     score(session, image_id, finding(predicted, 1.0))
     return study_id
 

@@ -44,10 +44,10 @@ class Cases:
         keys = [self.installation.files.put(picture) for picture in pictures]
         with self.installation.database.transaction() as session:
             found = [
-                images.find_or_create_image(
+                images.find_or_create_images(
                     session, content_key=key, source_format="PNG", height=120, width=100,
                     spacing=spacing, queue_rank=0, now=now,
-                )[0]
+                )[0][0]
                 for key in keys
             ]  # fmt: skip
             study_id, _ = studies.find_or_create_study(
@@ -55,7 +55,7 @@ class Cases:
                 rate_per_second=rate, now=now,
             )  # fmt: skip
             for image_id in found:
-                images.link_scan(session, study_id, image_id, now)
+                images.link_scans(session, study_id, [images.NewScan(image_id)], now)
             rerank(session, self.installation.settings, study_id, now)
         return study_id
 

@@ -2,7 +2,6 @@
 
 import io
 import logging
-import zipfile
 from datetime import date
 
 import pytest
@@ -10,8 +9,9 @@ from PIL import Image, PngImagePlugin
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import InputError, RuleError, StoreError
-from core.imaging import decode
-from core.services import submit as service
+from core.imaging import decode, open_image
+from core.services import batch as service
+from core.services import receipt
 from core.services.installation import now
 from core.services.ranking import rerank
 from core.services.readers import add_reader
@@ -25,19 +25,14 @@ from core.services.submit import (
     retry_failed,
     submit,
 )
-from core.store import audit, batches, images, scoring, studies
+from core.store import audit, batches, scoring, studies
 from core.triage.queueing import rate_per_second
-from core.types import CaseStatus, ItemOutcome, RequestedPriority, StudyDetails, TumourClass
+from core.types import CaseStatus, RequestedPriority, StudyDetails, TumourClass
+from tests.core.services.sent_series import LINKED, RECEIVED, REJECTED, archive, scans_of
 from tests.fakes import FakeEngine, scan_png
 
 DAY = date(2026, 3, 4)
 OF_P1 = StudyDetails(patient_reference="P-1", study_date=DAY)
-RECEIVED, LINKED, REJECTED = ItemOutcome.RECEIVED, ItemOutcome.LINKED, ItemOutcome.REJECTED
-
-
-@pytest.fixture
-def reader(installation):
-    return add_reader(installation, "Dr Adams")
 
 
 @pytest.fixture
@@ -67,11 +62,6 @@ def case(installation):
     return shown
 
 
-def scans_of(installation, case_id):
-    with installation.database.reading() as session:
-        return images.scans_of_study(session, case_id)
-
-
 def history_of(installation, case_id):
     with installation.database.reading() as session:
         return audit.history(session, case_id)
@@ -80,14 +70,6 @@ def history_of(installation, case_id):
 def report(installation, case_id):
     with installation.database.transaction() as session:
         studies.set_status(session, case_id, CaseStatus.REPORTED, now=now())
-
-
-def archive(*files):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as packed:
-        for name, data in files:
-            packed.writestr(name, data)
-    return out.getvalue()
 
 
 def test_a_file_is_stored_without_identity_and_waits_for_the_model(installation, reader, case):
@@ -199,15 +181,15 @@ def test_a_bad_file_is_listed_with_its_reason_and_the_others_go_on(send):
 def test_a_fault_of_the_program_costs_one_file_and_is_in_the_log(send, monkeypatch, caplog):
     def faulty(data):
         if decode(data).size == (61, 100):
-            raise RuntimeError("the fault")
-        return decode(data)
+            raise RuntimeError("Erika")
+        return open_image(data)
 
-    monkeypatch.setattr(service, "decode", faulty)
+    monkeypatch.setattr(receipt, "open_image", faulty)
     found = send(scan_png(60), ("Erika.png", scan_png(61)), scan_png(62))
     assert [item.outcome for item in found] == [RECEIVED, REJECTED, RECEIVED]
     assert "fault in the program" in found[1].reason
-    assert "Traceback" in caplog.text
-    assert "the fault" in caplog.text
+    assert "RuntimeError" in caplog.text
+    assert "test_submit.py" in caplog.text
     assert "Erika" not in caplog.text
 
 
@@ -251,7 +233,7 @@ def test_archives_are_unpacked_and_their_members_listed(send):
         "scans.zip/b/2.png",
         "1.png",
     ]
-    assert [item.name for item in found if item.outcome is REJECTED] == ["scans.zip/a/notes.txt"]
+    assert [item.name for item in found if item.outcome is REJECTED] == ["File 2 of the upload"]
 
 
 def test_a_damaged_archive_is_refused_and_the_others_go_on(send):
@@ -272,7 +254,7 @@ def test_more_files_than_allowed_are_asked_for_as_an_archive(installation, reade
 def test_names_are_cleaned_and_kept_in_the_list_only(installation, send, caplog):
     caplog.set_level(logging.DEBUG)
     long = "Erika Mustermann " * 60 + ".png"
-    first, second = send(("Erika\x00\u202e\n.png", scan_png()), (long, b"a text"))
+    first, second = send(("Erika\x00\u202e\n.png", scan_png()), (long, scan_png(61)))
     assert first.name == "Erika .png"
     assert len(second.name) <= 400
     assert second.name.startswith("Erika")

@@ -94,7 +94,7 @@ def show(session: Session, study_id: int, given: Priority, seen: ScanFinding | N
 
 
 def add_image(session: Session, *, queue_rank: float = 0, now: float = NOW) -> int:
-    image_id, created = images.find_or_create_image(
+    [(image_id, created)] = images.find_or_create_images(
         session,
         content_key=f"{next(_numbers):064x}",
         source_format="PNG",
@@ -106,6 +106,12 @@ def add_image(session: Session, *, queue_rank: float = 0, now: float = NOW) -> i
     )
     assert created
     return image_id
+
+
+def link(session: Session, study_id: int, image_id: int, now: float = NOW) -> tuple[int, bool]:
+    """Make an image, which is no slice, a scan of a case."""
+    [linked] = images.link_scans(session, study_id, [images.NewScan(image_id)], now)
+    return linked
 
 
 def score(session: Session, image_id: int, seen: ScanFinding, now: float = NOW) -> None:

@@ -7,7 +7,7 @@ import pytest
 from core.errors import InputError
 from core.store import batches, images, scoring
 from core.types import BatchItem, BatchProgress, ItemOutcome
-from tests.core.store.made_up import NOW, add_case, add_image, add_reader, finding, score
+from tests.core.store.made_up import NOW, add_case, add_image, add_reader, finding, link, score
 
 
 def _batch(session, now=NOW):
@@ -18,7 +18,7 @@ def _receive(session, batch_id, outcome=ItemOutcome.RECEIVED, image_id=None, ran
     """A file with a case and an image of its own, or with an image that is known."""
     image_id = image_id or add_image(session, queue_rank=rank)
     study_id = add_case(session)
-    scan_id, _ = images.link_scan(session, study_id, image_id, NOW)
+    scan_id, _ = link(session, study_id, image_id, NOW)
     batches.add_item(session, batch_id, "file.png", outcome, None, scan_id)
     return image_id, study_id
 
@@ -68,6 +68,30 @@ def test_progress_counts_files_by_outcome_and_images_by_state(installation):
     assert (found.files, found.received, found.linked, found.rejected) == (5, 3, 1, 1)
     assert (found.scored, found.failed, found.waiting) == (1, 1, 1)
     assert found.seconds_left == 5  # one in five seconds, one to go
+
+
+def test_all_images_of_a_file_count(installation):
+    with installation.database.transaction() as session:
+        batch_id = _batch(session)
+        found = images.find_or_create_images(
+            session, content_key="f" * 64, frames=3, source_format="NIfTI", height=2, width=2,
+            spacing=None, queue_rank=0, now=NOW,
+        )  # fmt: skip
+        new = [images.NewScan(image_id) for image_id, _ in found]
+        scans = images.link_scans(session, add_case(session), new, NOW)
+        batches.add_item(session, batch_id, "File 1", ItemOutcome.RECEIVED, None, scans[0][0])
+        score(session, found[1][0], finding())
+        progress = batches.progress(session, batch_id, NOW)
+    assert (progress.files, progress.scored, progress.waiting) == (1, 1, 2)
+
+
+def test_a_file_may_be_named_later(installation):
+    with installation.database.transaction() as session:
+        batch_id = _batch(session)
+        first = batches.add_item(session, batch_id, "File 1", ItemOutcome.REJECTED, None, None)
+        batches.add_item(session, batch_id, "File 2", ItemOutcome.REJECTED, None, None)
+        batches.name_items(session, {first: "a\x00.png"})
+        assert [item.name for item in batches.items(session, batch_id)] == ["a.png", "File 2"]
 
 
 def test_time_left_counts_what_goes_first_and_not_what_comes_after(installation):

@@ -10,15 +10,16 @@ from core.errors import InputError
 from core.store import images, scoring
 from core.store.tables import ImageRow
 from core.types import Lesion, ScoringState, TumourClass
-from tests.core.store.made_up import NOW, add_case, add_image, finding, score
+from tests.core.store.made_up import NOW, add_case, add_image, finding, link, score
 
 
 def _again(session, image_id, queue_rank):
     key = session.get_one(ImageRow, image_id).content_key
-    return images.find_or_create_image(
+    [found] = images.find_or_create_images(
         session, content_key=key, source_format="PNG", height=120, width=100, spacing=None,
         queue_rank=queue_rank, now=NOW + 5,
     )  # fmt: skip
+    return found
 
 
 def _rank(session, image_id):
@@ -65,17 +66,17 @@ def test_who_links_an_image_and_who_scores_it_come_one_after_the_other(installat
             with pytest.raises(TimeoutError):
                 scored.result(0.5)
             study_id = add_case(session)
-            images.link_scan(session, study_id, image_id, NOW)
+            link(session, study_id, image_id, NOW)
         assert scored.result(30) == [study_id]
 
 
 def test_an_image_is_linked_to_a_case_once(installation):
     with installation.database.transaction() as session:
         first, second, image_id = add_case(session), add_case(session), add_image(session)
-        scan_id, created = images.link_scan(session, second, image_id, NOW)
+        scan_id, created = link(session, second, image_id, NOW)
         assert created
-        assert images.link_scan(session, second, image_id, NOW + 1) == (scan_id, False)
-        images.link_scan(session, first, image_id, NOW)
+        assert link(session, second, image_id, NOW + 1) == (scan_id, False)
+        link(session, first, image_id, NOW)
         assert images.studies_of_image(session, image_id) == [first, second]
         assert images.studies_of_image(session, 999) == []
 
@@ -88,8 +89,8 @@ def test_scans_come_in_the_order_of_their_receipt_with_the_newest_analysis(insta
     )  # fmt: skip
     with installation.database.transaction() as session:
         study_id, later, earlier = add_case(session), add_image(session), add_image(session)
-        first, _ = images.link_scan(session, study_id, earlier, NOW)
-        second, _ = images.link_scan(session, study_id, later, NOW + 1)
+        first, _ = link(session, study_id, earlier, NOW)
+        second, _ = link(session, study_id, later, NOW + 1)
         score(session, earlier, finding())
         session.get_one(ImageRow, earlier).state = ScoringState.QUEUED  # a new model looks again
         session.flush()

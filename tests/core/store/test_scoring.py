@@ -5,17 +5,13 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from sqlalchemy import select
 
-from core.services.installation import Installation
-from core.store import images, scoring
 from core.store.scoring import ClaimedImage, NewAnalysis
-from core.store.tables import AnalysisRow, ImageRow
+from core.store.tables import ImageRow
 from core.types import CLASSES, Lesion, ScanFinding, ScanKind, TumourClass
+from tests.core.store.scored_images import ATTEMPTS, START, Store
 from tests.installations import make_installation
 
-START = 1_000_000.0
-ATTEMPTS = 3
 FINDING = ScanFinding(
     probabilities=dict(zip(CLASSES, (0.9, 0.05, 0.03, 0.02), strict=True)),
     predicted=TumourClass.GLIOMA,
@@ -37,51 +33,6 @@ ANALYSIS = NewAnalysis(
 )
 
 
-class Store:
-    """The functions of the module, each in a transaction of its own, on one installation."""
-
-    def __init__(self, installation: Installation) -> None:
-        self.database = installation.database
-
-    def add(self, count: int = 1, rank: float = 0.0, now: float = START) -> list[int]:
-        with self.database.transaction() as session:
-            known = len(session.scalars(select(ImageRow.id)).all())
-            return [
-                images.find_or_create_image(
-                    session, content_key=f"{known + n:064d}", source_format="PNG", height=20,
-                    width=10, spacing=(0.5, 0.25), queue_rank=rank, now=now,
-                )[0]
-                for n in range(count)
-            ]  # fmt: skip
-
-    def claim(self, owner="worker", limit=8, now=START, lease=60.0, allowed=ATTEMPTS):
-        with self.database.transaction() as session:
-            return scoring.claim(
-                session, owner=owner, limit=limit, attempts_allowed=allowed,
-                until=now + lease, now=now,
-            )  # fmt: skip
-
-    def claimed_ids(self, **options) -> list[int]:
-        return [image.id for image in self.claim(**options)]
-
-    def row(self, image_id: int) -> ImageRow:
-        with self.database.reading() as session:
-            return session.get_one(ImageRow, image_id)
-
-    def analyses(self) -> list[AnalysisRow]:
-        with self.database.reading() as session:
-            return list(session.scalars(select(AnalysisRow)))
-
-    def __getattr__(self, name: str):
-        """Any other function: ``store.finish(...)`` runs it in a transaction."""
-
-        def run(*arguments, **options):
-            with self.database.transaction() as session:
-                return getattr(scoring, name)(session, *arguments, **options)
-
-        return run
-
-
 @pytest.fixture
 def store(installation) -> Store:
     return Store(installation)
@@ -96,7 +47,7 @@ def test_the_most_urgent_come_first_and_then_the_earliest(store):
 def test_a_claim_says_what_the_engine_needs(store):
     (image_id,) = store.add()
     (claimed,) = store.claim()
-    assert claimed == ClaimedImage(image_id, "0" * 64, (0.5, 0.25), attempts=1)
+    assert claimed == ClaimedImage(image_id, "0" * 64, 0, False, (0.5, 0.25), attempts=1)
 
 
 def test_what_is_held_is_handed_out_again_only_after_the_lease(store):

@@ -2,10 +2,10 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from core.store import images, reviews, statistics, studies
+from core.store import reviews, statistics, studies
 from core.store.statistics import AgreementCount, DayScores, DayVolume
 from core.types import CaseStatus, TumourClass
-from tests.core.store.made_up import RATE, add_case, add_image, add_reader, finding, score
+from tests.core.store.made_up import RATE, add_case, add_image, add_reader, finding, link, score
 
 DAY = date(2026, 3, 28)  # the clocks change in the night that follows
 NEXT = DAY + timedelta(days=1)
@@ -17,7 +17,7 @@ def _at(day: date, hour: float) -> float:
 
 def _scan(session, at, tumour_probability=0.9, **seen):
     study_id, image_id = add_case(session), add_image(session, now=at)
-    images.link_scan(session, study_id, image_id, at)
+    link(session, study_id, image_id, at)
     score(session, image_id, finding(tumour_probability=tumour_probability, **seen), at)
     return study_id
 
@@ -45,7 +45,7 @@ def test_volume_belongs_to_the_day_from_its_first_moment_to_its_last(installatio
         for at in (_at(DAY, 0), _at(DAY, 23.9999), _at(NEXT, 0), _at(DAY, -0.0001), _at(NEXT, 24)):
             _scan(session, at)
         study_id = add_case(session)
-        images.link_scan(session, study_id, add_image(session), _at(DAY, 12))
+        link(session, study_id, add_image(session), _at(DAY, 12))
         for hour in (23.9999, 24):
             _read(session, study_id, ada, TumourClass.GLIOMA, _at(DAY, hour))
         found = statistics.volume_per_day(session, DAY, NEXT)
@@ -85,3 +85,36 @@ def test_agreement_counts_each_readers_last_word_in_a_round(installation):
         assert statistics.agreement(session, since=6) == [
             AgreementCount("model-2", none, none, 1),
         ]
+
+
+def test_simulated_cases_are_counted_nowhere(installation):
+    glioma, at = TumourClass.GLIOMA, _at(DAY, 3)
+    with installation.database.transaction() as session:
+        ada = add_reader(session, "Ada")
+        patient, image = add_case(session, "P-1", seen=finding(glioma)), add_image(session, now=at)
+        link(session, patient, image, at)
+        sample = add_case(session, "SIMULATED-01", site="Simulated sample", seen=finding(glioma))
+        drawn = add_image(session, now=at)
+        link(session, sample, drawn, at)
+        # The patient's picture was sent to the sample too, by mistake: it counts once, not never.
+        link(session, sample, image, at)
+        for one in (image, drawn):
+            score(session, one, finding(tumour_probability=0.95), at)
+        for case in (patient, sample):
+            _read(session, case, ada, glioma, at)
+        assert statistics.volume_per_day(session, DAY, DAY) == [DayVolume(DAY, 1, 1, 1)]
+        assert statistics.scores_per_day(session, DAY, DAY) == [DayScores(DAY, (0,) * 9 + (1,), 0)]
+        assert statistics.agreement(session) == [AgreementCount("model-1", glioma, glioma, 1)]
+
+
+def test_only_site_and_reference_together_make_a_case_simulated(installation):
+    glioma = TumourClass.GLIOMA
+    with installation.database.transaction() as session:
+        ada = add_reader(session, "Ada")
+        for reference, site in (
+            ("P-1", "Simulated sample"), ("SIMULATED-01", "North"), ("SIMULATED-02", None),
+            (None, "Simulated sample"), (None, None), ("simulated", "Simulated sample"),
+        ):  # fmt: skip
+            case = add_case(session, reference, site=site, seen=finding(glioma))
+            _read(session, case, ada, glioma)
+        assert [one.count for one in statistics.agreement(session)] == [6]

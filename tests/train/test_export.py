@@ -1,0 +1,113 @@
+"""The weights folder: how it came about, and what is fitted on val."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from core.config import settings
+from core.imaging import decode
+from core.inference import Engine
+from core.inference.weights import load_manifest
+from tests.fakes import scan_png
+from train.calibrate import fit_decision_threshold, fit_temperature
+from train.config import RunConfig
+from train.data.pack import load_pack
+from train.export import calibrate, export
+from train.provenance import provenance_of
+
+
+def run_folder(folder, command, **options):
+    folder.mkdir()
+    RunConfig("classifier", "resnet50", **options).save(folder / "config.json")
+    (folder / "command.txt").write_text(command + "\n")
+    return folder
+
+
+def test_the_commands_go_back_to_the_first_weights_and_the_first_teacher(tmp_path):
+    first = run_folder(tmp_path / "first", "first", init="scratch")
+    teacher = run_folder(tmp_path / "teacher", "teacher", init=str(first / "weights.safetensors"))
+    student = run_folder(tmp_path / "student", "student", init="augnet", teacher=str(teacher))
+    again = run_folder(
+        tmp_path / "again", "again", init=str(student / "weights.safetensors"),
+        teacher=str(teacher),
+    )  # fmt: skip
+    other = run_folder(tmp_path / "other", "other", init=str(tmp_path / "gone/weights.safetensors"))
+    *steps, last = provenance_of(again, other).commands
+    assert steps == ["first", "teacher", "student", "again", "other"]
+    assert last.startswith("python -m train")
+
+
+def test_a_run_that_the_clock_ended_says_what_it_came_to(tmp_path):
+    run = run_folder(tmp_path / "run", "train it --minutes 5", minutes=5.0, init="scratch")
+    (run / "log.csv").write_text("epoch,side,loss\n1,128,1.0\n2,128,0.9\n3,160,0.8\n")
+    other = run_folder(tmp_path / "other", "train that", init="scratch")
+    first, second, _ = provenance_of(run, other).commands
+    assert first == "train it --minutes 5  # came to 2x128,1x160"
+    assert second == "train that"
+
+
+def test_the_threshold_keeps_the_sensitivity_and_is_not_above_one_half():
+    tumour = np.array([0.9, 0.8, 0.4, 0.3, 0.1])
+    is_tumour = np.array([True, True, True, False, False])
+    assert fit_decision_threshold(tumour, is_tumour, 1.0) == pytest.approx(0.35)
+    assert fit_decision_threshold(tumour, is_tumour, 0.6) == 0.5
+    assert fit_decision_threshold(tumour, is_tumour, 0.6, highest=1.0) == pytest.approx(0.6)
+
+
+def test_each_patient_weighs_the_same_for_the_temperature():
+    """One patient's slices are called too modestly, the single ones of others too surely."""
+    logits = np.array([[2.0, 0, 0, 0]] * 60 + [[4.0, 0, 0, 0]] * 60)
+    truth = np.array([0] * 60 + [0, 0, 1] * 20)
+    alone = [str(n) for n in range(120)]
+    by_scan = fit_temperature(logits, truth, alone)
+    by_patient = fit_temperature(logits, truth, ["one"] * 60 + alone[60:])
+    assert by_patient > 1.5 * by_scan
+    twice = fit_temperature(
+        np.concatenate([logits, logits]), np.concatenate([truth, truth]), alone[:120] * 2
+    )
+    assert twice == pytest.approx(by_scan, rel=1e-3)
+
+
+def test_temperature_and_threshold_are_fitted_anew_and_nothing_else(tiny_data, tmp_path):
+    folder = tmp_path / "weights"
+    shutil.copytree(settings().weights, folder)
+    before = load_manifest(folder)
+    kept = {file.name: file.read_bytes() for file in folder.glob("*.safetensors")}
+    pack = load_pack(tiny_data.four_class, tiny_data.root, tmp_path / "cache", channels=1)
+    after = calibrate(folder, pack)
+    assert load_manifest(folder) == after
+    assert after.model_version != before.model_version
+    assert after.calibration.temperature != before.calibration.temperature
+    assert "16 distinct four-class scans of 8 patients" in after.calibration.fitted_on
+    assert after.provenance.commands[:-1] == before.provenance.commands
+    assert after.val_metrics.keys() == before.val_metrics.keys()
+    changed = {"model_version", "created", "calibration", "provenance", "val_metrics"}
+    assert after.model_dump(exclude=changed) == before.model_dump(exclude=changed)
+    assert {file.name: file.read_bytes() for file in folder.glob("*.safetensors")} == kept
+    [one] = Engine.load(folder).analyse([decode(scan_png())])
+    assert one.model_version == after.model_version
+
+
+@pytest.mark.slow
+def test_finished_runs_become_weights_that_are_served(tiny_data, tmp_path):
+    """The networks that are served, as if they had just been trained."""
+    runs = []
+    for name, arch in (("classifier", "resnet50"), ("segmenter", "resunet")):
+        run = tmp_path / name
+        run.mkdir()
+        RunConfig(name, arch, init="scratch", stages="1x64").save(run / "config.json")
+        (run / "command.txt").write_text(f"train {name}\n")
+        shutil.copy(settings().weights / f"{name}.safetensors", run / "weights.safetensors")
+        runs.append(run)
+    packs = (
+        load_pack(tiny_data.four_class, tiny_data.root, tmp_path / "cache", channels=1),
+        load_pack(tiny_data.lgg, tiny_data.root, tmp_path / "cache", channels=3),
+    )
+    out = tmp_path / "weights"
+    manifest = export(*runs, *packs, out, side=64)
+    assert manifest.provenance.commands[:2] == ["train classifier", "train segmenter"]
+    assert (manifest.classifier.input_side, manifest.segmenter.input_side) == (64, 64)
+    for runtime in ("openvino", "torch"):
+        [one] = Engine.load(out, runtime).analyse([decode(scan_png())])
+        assert one.model_version == manifest.model_version

@@ -1,0 +1,159 @@
+"""The fixed text of the model card, with fields for what is measured."""
+
+# ruff: noqa: E501 - the text is Markdown, with fields longer than what stands for them.
+
+TEXT = """\
+# Model card
+
+**Research and demonstration use; not a medical device.** The model orders and explains scans. It does
+not find or rule out disease, and "none of the three suspected" does not mean normal.
+
+Version `{version}`, preprocessing {preprocessing}. Made by:
+
+{commands}
+
+## What it is
+
+A ResNet50 with four outputs ({classes}), seen at {classifier_side} px on a picture{mirrored}; and a
+ResUNet that draws the tumour mask at {segmenter_side} px. Class probabilities are scaled by the
+temperature {temperature:.2f}; a tumour is suspected from a tumour probability of {decision:.3f}
+({fitted_on}). The mask outlines what the training masks did: enhancing tumour on T1 with contrast for
+gray scans (figshare), signal abnormality on FLAIR for composites (LGG).
+
+## Data
+
+{data}. Split: {split}. Test: {scans} distinct four-class scans ({per_class}) and {lgg_slices} slices
+of {lgg_patients} LGG patients, none of whom was seen in training.
+
+## Figures on `test`
+
+One vote per distinct scan; 95 % intervals in brackets, by resampling patients (figshare's as told by
+eye; groups of copies where none is known), and exact ones, with a patient as one trial, where a
+proportion of scans is 0 or 1. An AUC or a balanced accuracy of 1.000 keeps the resampled interval,
+which is too narrow there. `python -m train evaluate` makes them.
+
+| four classes (LGG apart) | |
+|---|---|
+{four_class}
+
+On `val` the balanced accuracy is {val_accuracy}.{harder} What is served was chosen on `val`: training
+steps, temperature, thresholds. Either figure alone says too little; a new hospital's scans may be
+harder than both.
+
+| class | precision | recall | specificity | F1 | scans |
+|---|---|---|---|---|---|
+{per_class_rows}
+
+| true \\ predicted | {classes_columns} |
+|---|{dashes}|
+{confusion}
+
+| masks | |
+|---|---|
+{masks}
+
+| LGG slices, lesion or not | AUC | sensitivity | specificity | mirror agreement |
+|---|---|---|---|---|
+{lgg}
+
+## How it fails
+
+Counted on `test`, the worst first within each kind:
+
+{failures}
+
+## How far the figures can be trusted
+
+**Prediction sets** (class-conditional conformal sets, fitted on `val`, each patient of a class weighing
+the same, counted on `test`): the share of scans whose set holds the true class. A class with too few
+patients in `val` for the stated share is in every set.
+
+| stated | found | lowest class | mean classes a set | in every set |
+|---|---|---|---|---|
+{sets}
+
+**Changed pictures**: the same scans as other viewers, exporters and scanners would have given them.
+
+| change | balanced accuracy | same answer as unchanged | tumour sensitivity | specificity | rejected |
+|---|---|---|---|---|---|
+{robustness}
+
+**Pictures that are no brain MRI** ({strangers} of them, damaged scans included), each score at a limit
+that accepts {accepted} of `val`. "Served" is the one the application uses; at the application's own
+limit it rejects {application_strangers} of them and {application_good} of the good scans.
+
+| score | AUROC | good scans rejected | strangers rejected | rejected least |
+|---|---|---|---|---|
+{ood}
+
+These figures are optimistic. The served score was picked among variants that were compared on these
+same pictures, and some of the strangers it was fitted with are akin to those it is tested on: other
+photographs from the same packages, and drawn or damaged pictures of related kinds.
+
+**The modality shortcut**: in the public sets tumours were nearly all taken as T1 with contrast, the
+tumour-free scans mostly not. A probe that sees only how brightness is spread within the head, not
+where anything lies, reaches a balanced accuracy of {bright_accuracy} and a tumour AUC of
+{bright_auc}, where chance is 0.25 and 0.5: so much of the class do brightness and contrast give
+away. The sequence is in that, but also scanner and export, and a bright tumour's own pixels; a better
+probe might find more. So the figures on tumour-free scans above are no proof that tumours are seen. What
+the sequence cannot have helped with:
+
+- LGG's channels alone, each one known sequence, lesion slices against lesion-free ones of the same
+  patients. The last column is a probe of brightness within that sequence, on every third slice:
+  brightness also goes with how high in the head a slice lies, and the lesions lie at some heights
+  more than at others. Only what the first column has beyond the last needs a lesion to be seen.
+
+| sequence | AUC | sensitivity | specificity | AUC by brightness alone |
+|---|---|---|---|---|
+{one_sequence}
+{figshare_tumours}
+{sources}
+## How the weights came about
+
+{history}
+
+The commands above are the last ones; `train/RESULTS.md` has the whole story, and what each step gave.
+
+## Limits
+
+- Masks of small and diffuse lesions are the weakest part: {missed} of figshare's lesion slices get
+  no mask that overlaps.
+- The tumour-free class rests on {no_tumor} distinct test scans: its specificity is known to a few
+  percent only.
+- Tumours and tumour-free scans of the public sets were mostly made with different sequences, and the
+  classifier may use that: see the modality shortcut above.
+- The public sets come from few hospitals and scanners. Elsewhere the figures will be lower.
+- figshare gives no patient numbers in the copy used; its patients were told apart by eye in three planes
+  (`train/splits/figshare_patients.csv`), with patients left out around each cut. A patient who came back
+  later in another place would not have been noticed.
+- Children, operated brains, metastases, other tumours and other diseases are not in the classes.
+- LGG channels alone in gray: the mask was trained on FLAIR alone and on composites, not on T1 alone.
+- The prediction sets' guarantee supposes patients like those of `val`, of whom there are few; another hospital's
+  are not among them.
+
+## Licence
+
+{licence}.
+
+What the licences of the training data ask for, and forbid:
+
+| data | licence | what follows |
+|---|---|---|
+| TCGA-LGG (Buda 2019) | CC BY-NC-SA 4.0 | no commercial use; name the source; what is made from it goes on under the same licence |
+| figshare (Cheng 2017) | CC BY 4.0 | name the source and say what was changed |
+| sartaj (Bhuvaji 2020) | MIT or open, as its pages state | keep the notice; most of it is figshare's, whose terms go along |
+| nickparvar | CC0 | nothing by itself; its tumours are figshare's, whose terms go along |
+| Br35H | open, as its page states | no terms are given there |
+
+The strictest of them binds the weights: **no commercial use, and what is made from the weights is
+shared under the same terms**. The weights are not under the licence of the source code.
+"""
+
+SOURCES = """
+**Sources**: how well a source is told that the training never saw (`python -m train sources`). The
+networks are a small {arch} on a short schedule ({stages} px, {epoch_size} draws an epoch), not the
+ones served; the difference counts, not the level. Answers by the most probable class; a source's
+scans are its own, without those that it has from an earlier one.
+
+{table}
+"""
