@@ -22,42 +22,59 @@ from pages.components.times import clock
 
 @st.fragment
 def show_reading(installation: Installation, me: Reader, opened: OpenCase, view: CaseView) -> None:
-    """The panel beside the scan."""
+    """The panel beside the scan.
+
+    The analysis may arrive and another reader may report while a note is being typed, and the
+    browser loses what it has not sent yet of an input that leaves its place, if only until the rest
+    of the page has arrived. So each part has a container of its own, whatever there is to show.
+    """
     follow(opened)
-    _show_standing(installation, me, opened, view)
-    if view.own is None and view.summary.status is not CaseStatus.REPORTED:
-        with st.container(border=True, key="case_decision"):
-            st.markdown("##### Your reading")
-            _decision_inputs(installation, me, opened, view)
-            _note_input(opened, "Saved with your reading, or without one.")
-            show_error(opened, Place.DECISION, Place.NOTE)
-            with st.container(horizontal=True, key="case_save"):
-                _save_buttons(installation, me, opened, with_note=True)
+    still_open = view.own is None and view.summary.status is not CaseStatus.REPORTED
+    with st.container(key="case_standing"):
+        _show_standing(installation, me, opened, view)
+    with st.container(border=True, key="case_decision"):
+        with st.container(key="case_class"):
+            if still_open:
+                st.markdown("##### Your reading")
+                _decision_inputs(installation, me, opened, view)
+            else:
+                _show_correction(installation, me, opened, view)
+        hint = "Saved with your reading, or without one." if still_open else None
+        _note_input(opened, hint)
+        with st.container(key="case_end"):
+            if still_open:
+                show_error(opened, Place.DECISION, Place.NOTE)
+                with st.container(horizontal=True, key="case_save"):
+                    _save_buttons(installation, me, opened, with_note=True)
+                    st.button(
+                        "Save without reading",
+                        key="case_save_note",
+                        help="Keeps the note and a corrected urgency; the case stays open.",
+                        on_click=save_without_reading,
+                        args=(installation, me, opened, opened.version),
+                    )
+            else:
+                show_error(opened, Place.NOTE)
                 st.button(
-                    "Save without reading",
+                    "Save the note",
                     key="case_save_note",
-                    help="Keeps the note and a corrected urgency; the case stays open.",
-                    on_click=save_without_reading,
-                    args=(installation, me, opened, opened.version),
+                    on_click=save_note,
+                    args=(installation, me, opened),
                 )
-        _show_notes(view)
-    else:
-        title = "Change your reading" if view.own else "Correct the report"
-        with st.expander(title, icon=":material/edit:", key="case_again"):
-            _decision_inputs(installation, me, opened, view)
-            show_error(opened, Place.DECISION)
-            with st.container(horizontal=True, key="case_save"):
-                _save_buttons(installation, me, opened, with_note=False)
-        _show_notes(view)
-        _note_input(opened, None)
-        show_error(opened, Place.NOTE)
-        st.button(
-            "Save the note",
-            key="case_save_note",
-            on_click=save_note,
-            args=(installation, me, opened),
-        )
+    _show_notes(view)
     _show_reasons(view)
+
+
+def _show_correction(
+    installation: Installation, me: Reader, opened: OpenCase, view: CaseView
+) -> None:
+    """The inputs of a case that was read already, folded away."""
+    title = "Change your reading" if view.own else "Correct the report"
+    with st.expander(title, icon=":material/edit:", key="case_again"):
+        _decision_inputs(installation, me, opened, view)
+        show_error(opened, Place.DECISION)
+        with st.container(horizontal=True, key="case_save"):
+            _save_buttons(installation, me, opened, with_note=False)
 
 
 def _show_standing(

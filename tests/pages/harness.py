@@ -1,7 +1,7 @@
 """Pages run by Streamlit's own test harness: opened, used, and what they say and send."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +73,20 @@ def sent_to_viewers(app: AppTest) -> list[dict[str, Any]]:
     """The header of what each viewer of scans is given; its pictures and slices follow it."""
     sent = [one.bytes for one in components(app, "scan_viewer")]
     return [json.loads(data[4 : 4 + int.from_bytes(data[:4], "little")]) for data in sent]
+
+
+def place_of(app: AppTest, element: Any) -> tuple[int, ...]:
+    """Where an element stands: its container's numbers from the page down, and its own.
+
+    The browser keeps what is being typed only in an input that stays where it is.
+    """
+
+    def below(block: Any) -> Iterator[tuple[int, ...]]:
+        for number, one in block.children.items():
+            if one is element:
+                yield (number,)
+            for rest in below(one) if hasattr(one, "children") else ():
+                yield (number, *rest)
+
+    [place] = below(element.root)
+    return place

@@ -80,6 +80,20 @@ def test_an_analysis_that_arrives_leaves_what_is_being_typed(
     assert note.input_value() == "half a sentence"
 
 
+def test_a_report_that_another_saves_leaves_what_is_being_typed(view_case, served_case):
+    case = served_case(scan_png(132), patient_reference="Same time")
+    ada, ben = view_case(case, "Ada"), view_case(case, "Ben")
+    note = ada.get_by_role("textbox", name="Note")
+    note.click()
+    ada.keyboard.type("half a sent")
+    ben.locator("label", has_text="Meningioma · model").click()
+    ben.get_by_text("You override the model").wait_for()
+    ben.get_by_role("button", name="Save", exact=True).click()
+    ada.get_by_text("Correct the report").wait_for()
+    ada.keyboard.type("ence")
+    assert note.input_value() == "half a sentence"
+
+
 def test_a_case_is_read_from_opening_to_report_and_on_to_the_next(
     view_case, served_case, served_installation
 ):

@@ -14,7 +14,7 @@ from core.types import CaseStatus, TumourClass
 from pages.components import case_scans
 from pages.components.case_earlier import change_in_words
 from tests.fakes import FakeEngine, scan_png
-from tests.pages.harness import press, sent_to_viewers, shown, text_of
+from tests.pages.harness import place_of, press, sent_to_viewers, shown, text_of
 
 KINDS = (
     "title", "subheader", "markdown", "caption", "error", "warning", "info", "success", "text",
@@ -212,6 +212,21 @@ def test_a_scan_that_waits_is_shown_and_the_analysis_comes_without_losing_input(
     assert "Glioma suspected" in said(app)
     assert pictures(app)[0]["analysed"] is True
     assert app.radio[0].value is MENINGIOMA
+
+
+def test_a_note_keeps_its_place_whatever_others_and_the_model_do(
+    open_case, new_case, own_installation, bo
+):
+    case = new_case(score=False)
+    app = open_case(case)
+    before = place_of(app, app.text_area[0])
+    score_waiting(own_installation, FakeEngine())
+    assert "Glioma suspected" in said(shown(app.run()))
+    assert place_of(app, app.text_area[0]) == before
+    version = look_again(own_installation, bo, case).summary.version
+    decide(own_installation, bo, case, version, DecisionInput(MENINGIOMA))
+    assert "Correct the report" in [one.label for one in shown(app.run()).expander]
+    assert place_of(app, app.text_area[0]) == before
 
 
 def test_a_scan_that_failed_says_why_and_can_be_tried_again(
