@@ -49,13 +49,14 @@ def device() -> torch.device:
 def autocast(precision: str) -> Callable[[], contextlib.AbstractContextManager[object]]:
     """A factory of autocast contexts.
 
-    ``auto`` is bfloat16 where the hardware multiplies it natively (CUDA, or a CPU with AMX: twice
-    the speed of float32 here), and float32 elsewhere.
+    ``auto`` is bfloat16 where the hardware multiplies it natively, and float32 elsewhere. A step of
+    ResNet50 at 160 px takes half as long so on a CPU with AMX, and 0.6 times as long with AVX-512's
+    bfloat16 alone.
     """
     kind = device().type
     if precision == "auto":
-        amx = kind == "cpu" and torch.cpu._is_amx_tile_supported()
-        precision = "bf16" if kind == "cuda" or amx else "fp32"
+        native = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+        precision = "bf16" if kind == "cuda" or native else "fp32"
     if precision == "fp32":
         return contextlib.nullcontext
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
