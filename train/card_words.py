@@ -142,9 +142,11 @@ def history(commands: Sequence[str]) -> str:
     """How the weights came about, from the manifest's commands."""
     parsed = [(name, options) for name, options in map(_options, commands) if name]
     exported = next((options for name, options in parsed if name == "export"), {})
-    said = [_began("The ResNet50", _run(parsed, "classifier", exported), "imagenet")]
-    said.append(_learnt(parsed, _run(parsed, "classifier", exported)))
-    said.append(_began("The ResUNet", _run(parsed, "segmenter", exported), "scratch"))
+    said = [
+        _began("The ResNet50", _chain(parsed, "classifier", exported), "imagenet"),
+        _learnt(parsed, _run(parsed, "classifier", exported)),
+        _began("The ResUNet", _chain(parsed, "segmenter", exported), "scratch"),
+    ]
     return textwrap.fill(" ".join(one for one in said if one), _WIDTH, break_on_hyphens=False)
 
 
@@ -174,17 +176,37 @@ def _same(one: str, other: str) -> bool:
     return PurePosixPath(one) == PurePosixPath(other)
 
 
-def _began(network: str, run: dict[str, str] | None, default: str) -> str:
-    if run is None:
+def _chain(
+    parsed: Sequence[tuple[str, dict[str, str]]], task: str, exported: dict[str, str]
+) -> list[dict[str, str]]:
+    """Options of the run that was exported and, before it, of those of the same network."""
+    last = _run(parsed, task, exported)
+    runs = [options for name, options in parsed if name == task]
+    before = runs[: next((at for at, one in enumerate(runs) if one is last), 0)]
+    if last is None:
+        return []
+    arch = last.get("arch", "resnet50")
+    return [*(one for one in before if one.get("arch", "resnet50") == arch), last]
+
+
+def _began(network: str, chain: Sequence[dict[str, str]], default: str) -> str:
+    if not chain:
         return ""
-    init = run.get("init", default)
     known = {
         "augnet": "AugNet's weights (Chen et al. 2021, arXiv 2106.06250; package imgsim, MIT), "
         "which were learnt from photographs without labels",
         "imagenet": "torchvision's ImageNet weights",
         "scratch": "random weights",
     }
-    return f"{network} began from {known.get(init, f'those of an earlier training (`{init}`)')}."
+    first, last = (one.get("init", default) for one in (chain[0], chain[-1]))
+    if last in known:
+        return f"{network} began from {known[last]}."
+    if first in known:
+        return (
+            f"{network} went on from what its earlier training had come to (`{last}`), and that "
+            f"began from {known[first]}."
+        )
+    return f"{network} began from those of an earlier training (`{last}`)."
 
 
 def _learnt(parsed: Sequence[tuple[str, dict[str, str]]], run: dict[str, str] | None) -> str:

@@ -7,8 +7,6 @@ import copy
 import csv
 import logging
 import math
-import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -22,6 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from train.config import RunConfig
+from train.provenance import write_command
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +92,9 @@ def fit(model: nn.Module, task: Task, config: RunConfig, folder: Path, resume: b
         model: the network, moved to the device here.
         task: batches, loss and validation.
         config: the run.
-        folder: run folder; ``config.json``, ``command.txt``, ``checkpoint.pt``, ``log.csv`` and at
-            the end ``weights.safetensors`` are written there.
+        folder: run folder; ``config.json``, ``command.txt``, ``before.txt`` (the commands that led
+            to what the run begins with), ``checkpoint.pt``, ``log.csv`` and at the end
+            ``weights.safetensors`` are written there.
         resume: go on from the folder's checkpoint, if it has one. Otherwise what an earlier run
             left there is removed.
 
@@ -206,7 +206,7 @@ def _make_ready(config: RunConfig, folder: Path, resume: bool) -> None:
         for name in ("checkpoint.pt", "weights.safetensors", "log.csv"):
             (folder / name).unlink(missing_ok=True)
         config.save(path)
-    (folder / "command.txt").write_text(shlex.join(["python", "-m", "train", *sys.argv[1:]]) + "\n")
+    write_command(config, folder)
 
 
 def _drop_rows(path: Path, first: int) -> None:

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.inference.weights import Provenance
+from core.inference.weights import Provenance, load_manifest
 from train import checkout
 from train.config import RunConfig
 
+COMMAND, BEFORE = "command.txt", "before.txt"
 LICENCE = (
     "CC BY-NC-SA 4.0, since LGG (Buda 2019) was among the training data; figshare's slices "
     "(Cheng 2017) are CC BY 4.0"
@@ -25,42 +26,63 @@ def provenance_of(*runs: Path) -> Provenance:
     Args:
         runs: finished run folders; the command that asks comes last.
     """
-    steps = dict.fromkeys(step for run in runs for step in _ancestry(run))
-    commands = [_command(step) for step in steps]
-    commands.append(this_command())
+    steps = dict.fromkeys(step for run in runs for step in _steps_of(run))
     return Provenance(
         data="figshare (Cheng 2017), TCGA-LGG (Buda 2019), sartaj, nickparvar, Br35H",
         split="train/splits/four_class.csv and train/splits/lgg.csv, by patient",
-        commands=commands,
+        commands=[*steps, this_command()],
         commit=checkout.commit() or "unknown",
         licence=LICENCE,
     )
 
 
 def this_command() -> str:
-    """The command that runs, as one would type it."""
-    return shlex.join(["python", "-m", "train", *sys.argv[1:]])
+    """The command that runs, as one would type it, less where packed scans are kept."""
+    words = list(sys.argv[1:])
+    if "--cache" in words:
+        at = words.index("--cache")
+        del words[at : at + 2]
+    return shlex.join(["python", "-m", "train", *words])
 
 
-def _command(run: Path) -> str:
+def write_command(config: RunConfig, folder: Path) -> None:
+    """Leave the command that runs in its folder, and those that led to what it begins with.
+
+    The latter are noted now: the weights that a run begins with may be replaced by what comes of
+    it.
+    """
+    (folder / COMMAND).write_text(this_command() + "\n")
+    before = dict.fromkeys(_steps_before(config))
+    (folder / BEFORE).write_text("".join(f"{step}\n" for step in before))
+
+
+def _steps_of(run: Path) -> list[str]:
+    """The commands that led to a run folder, the first of them first, and the run's own."""
+    config, noted = RunConfig.load(run / "config.json"), run / BEFORE
+    before = noted.read_text().splitlines() if noted.is_file() else _steps_before(config)
+    return [*before, _command(run, config)]
+
+
+def _steps_before(config: RunConfig) -> Iterator[str]:
+    """The commands that led to what a run begins with: its first weights, then its teacher.
+
+    First weights lie in a run folder or in a weights folder, whose manifest names the commands; a
+    folder that is no longer there, and one that says nothing, ends the chain.
+    """
+    initial = [Path(config.init).parent] if Path(config.init).suffix == ".safetensors" else []
+    for folder in (*initial, *([Path(config.teacher)] if config.teacher else [])):
+        if (folder / "config.json").is_file() and (folder / COMMAND).is_file():
+            yield from _steps_of(folder)
+        elif (folder / "manifest.json").is_file():
+            commands = load_manifest(folder).provenance.commands
+            yield from (one for one in commands if f" train {config.task} " in f"{one} ")
+
+
+def _command(run: Path, config: RunConfig) -> str:
     """A run's command; with what it came to, as the shell's comment, where the clock ended it."""
-    command = (run / "command.txt").read_text().strip()
-    if not RunConfig.load(run / "config.json").minutes:
+    command = (run / COMMAND).read_text().strip()
+    if not config.minutes:
         return command
     with (run / "log.csv").open(newline="") as handle:
         epochs = Counter(row["side"] for row in csv.DictReader(handle))
     return f"{command}  # came to " + ",".join(f"{count}x{side}" for side, count in epochs.items())
-
-
-def _ancestry(run: Path) -> Iterator[Path]:
-    """The run folders that a run came from, the first of them first, and the run itself.
-
-    A run comes from its teacher and from the run whose weights it began with; a folder that is no
-    longer there ends the chain.
-    """
-    config = RunConfig.load(run / "config.json")
-    initial = [Path(config.init).parent] if Path(config.init).suffix == ".safetensors" else []
-    for before in (*initial, *([Path(config.teacher)] if config.teacher else [])):
-        if (before / "config.json").is_file() and (before / "command.txt").is_file():
-            yield from _ancestry(before)
-    yield run

@@ -487,6 +487,16 @@ SEGMENTER = "python -m train segmenter --run runs/segmenter"
             ["ResNet50 began from torchvision's ImageNet weights", "a teacher (resnet50)"],
             ["AugNet"],
         ),
+        (
+            [f"{CLASSIFIER} --init augnet", "python -m train classifier --run runs/d --init old.pt",
+             SEGMENTER, f"{SEGMENTER}2 --init runs/segmenter/weights.safetensors",
+             "python -m train export --classifier runs/d --segmenter runs/segmenter2"],
+            ["ResNet50 went on from what its earlier training had come to (`old.pt`), and that "
+             "began from AugNet's weights",
+             "ResUNet went on from what its earlier training had come to "
+             "(`runs/segmenter/weights.safetensors`), and that began from random weights"],
+            ["distillation"],
+        ),
         (["something else"], [], ["AugNet", "distillation"]),
     ],
 )  # fmt: skip

@@ -14,7 +14,7 @@ from train.calibrate import fit_decision_threshold, fit_temperature
 from train.config import RunConfig
 from train.data.pack import load_pack
 from train.export import calibrate, export
-from train.provenance import provenance_of
+from train.provenance import provenance_of, write_command
 
 
 def run_folder(folder, command, **options):
@@ -36,6 +36,26 @@ def test_the_commands_go_back_to_the_first_weights_and_the_first_teacher(tmp_pat
     *steps, last = provenance_of(again, other).commands
     assert steps == ["first", "teacher", "student", "again", "other"]
     assert last.startswith("python -m train")
+
+
+def test_the_commands_go_through_the_weights_that_a_run_went_on_from(tmp_path, monkeypatch):
+    """And are still told when those weights were replaced by what came of it."""
+    weights = tmp_path / "weights"
+    shutil.copytree(settings().weights, weights)
+    first = load_manifest(weights).provenance.commands
+    own = [one for one in first if one.startswith("python -m train segmenter")]
+    folder = tmp_path / "run"
+    folder.mkdir()
+    config = RunConfig("segmenter", "resunet", init=str(weights / "segmenter.safetensors"))
+    config.save(folder / "config.json")
+    typed = ["train", "segmenter", "--cache", "/somewhere/packs", "--seed", "6"]
+    monkeypatch.setattr("sys.argv", typed)
+    write_command(config, folder)
+    (weights / "manifest.json").unlink()
+    *steps, last = provenance_of(folder).commands
+    assert own
+    assert steps == [*own, "python -m train segmenter --seed 6"]
+    assert "packs" not in last
 
 
 def test_a_run_that_the_clock_ended_says_what_it_came_to(tmp_path):

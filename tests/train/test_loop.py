@@ -107,7 +107,9 @@ def test_a_fresh_start_leaves_nothing_of_the_run_before(packs, tmp_path):
     run(config, packs, tmp_path)
     with pytest.raises(Killed):
         run(replace(config, seed=2), packs, tmp_path, killed_in=1)
-    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "command.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "config.json", "command.txt", "before.txt",
+    }  # fmt: skip
     run(replace(config, seed=2), packs, tmp_path, resume=True)
     run(replace(config, seed=2), packs, tmp_path / "whole")
     found, whole = (

@@ -1,7 +1,8 @@
-"""Series as they are sent, and what an installation then holds of them."""
+"""Series and details as they are sent, and what an installation then holds of them."""
 
 import io
 import zipfile
+from datetime import date
 
 from pydicom import dcmread
 from sqlalchemy import func, select
@@ -9,13 +10,15 @@ from sqlalchemy import func, select
 from core.store import audit, images
 from core.store.series import series_of_study
 from core.store.tables import ImageRow, StudyRow
-from core.types import ItemOutcome
+from core.types import ItemOutcome, StudyDetails
 from tests import dicoms
 
 RECEIVED, LINKED, REJECTED = ItemOutcome.RECEIVED, ItemOutcome.LINKED, ItemOutcome.REJECTED
 SLICES = 6
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 OTHER_PATIENT = {"PatientID": "SYN-2", "PatientName": "Other^Patient"}
+DAY = date(2026, 3, 4)
+OF_P1 = StudyDetails(patient_reference="P-1", study_date=DAY)
 
 
 def series(**options) -> list[bytes]:
@@ -40,9 +43,13 @@ def volumes_of(installation, case_id):
         return series_of_study(session, case_id)
 
 
-def history_of(installation, case_id):
+def entries_of(installation, case_id):
     with installation.database.reading() as session:
-        return [entry.text for entry in audit.history(session, case_id)]
+        return audit.history(session, case_id)
+
+
+def history_of(installation, case_id):
+    return [entry.text for entry in entries_of(installation, case_id)]
 
 
 def counts(installation) -> tuple[int, int]:

@@ -1,25 +1,17 @@
-"""What the model page says: of the weights and their figures, and of this installation."""
+"""What the model page says of the weights and their figures."""
 
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from core.config import PROJECT_ROOT
 from core.errors import WeightsError
-from core.services import model_card as service
-from core.services.model_card import live_figures, model_card
+from core.services.model_card import model_card
 from core.services.model_metrics import Figure, interval_in_words, read_metrics, value_in_words
-from core.services.readers import add_reader
-from core.services.review import DecisionInput, decide, look_again
-from core.services.scoring import score_waiting
-from core.services.submit import Upload, batch_items, submit
-from core.types import CLASSES, StudyDetails, TumourClass
-from tests.fakes import FakeEngine, scan_png
+from core.types import CLASSES, TumourClass
 from tests.installations import make_installation
 
-GLIOMA, MENINGIOMA, NO_TUMOR, PITUITARY = TumourClass
 WEIGHTS = PROJECT_ROOT / "weights"
 
 
@@ -91,7 +83,7 @@ def test_intervals_of_a_class_are_taken_where_they_are(weights):
         metrics["four_class"].pop("per_class_intervals", None)
 
     changed(weights, add)
-    assert read_metrics(weights).four_class.per_class[GLIOMA].recall.low is None
+    assert read_metrics(weights).four_class.per_class[TumourClass.GLIOMA].recall.low is None
     interval = {"value": 0.8, "low": 0.7, "high": 0.9}
     changed(
         weights,
@@ -99,7 +91,7 @@ def test_intervals_of_a_class_are_taken_where_they_are(weights):
             per_class_intervals={"glioma": {"recall": interval}}
         ),
     )
-    row = read_metrics(weights).four_class.per_class[GLIOMA]
+    row = read_metrics(weights).four_class.per_class[TumourClass.GLIOMA]
     assert row.recall == Figure(**interval)
     assert row.precision.low is None
 
@@ -223,79 +215,3 @@ def test_trust_is_read_where_it_was_measured(weights):
     assert (metrics.shortcut.tumour_auc.value, metrics.shortcut.tumour_auc.low) == (0.9, 0.8)
     changed(weights, lambda one: one["trust"]["modality"].pop("class_from_brightness_alone"))
     assert read_metrics(weights).shortcut is None
-
-
-@pytest.fixture
-def anna(installation):
-    return add_reader(installation, "Anna")
-
-
-@pytest.fixture
-def sent(installation, anna):
-    """Upload and score some scans, each as its own case; gives their numbers."""
-
-    def send(count, **options):
-        uploads = [Upload(f"{i}.png", scan_png(60 + i, 50, **options)) for i in range(count)]
-        batch = submit(installation, anna, uploads, StudyDetails())
-        score_waiting(installation, FakeEngine())
-        return [item.case_id for item in batch_items(installation, anna, batch.batch_id)]
-
-    return send
-
-
-def read(installation, reader, case_id, finding):
-    version = look_again(installation, reader, case_id).summary.version
-    decide(installation, reader, case_id, version, DecisionInput(finding))
-
-
-def test_an_installation_in_which_nothing_happened(installation):
-    live = live_figures(installation, 7)
-    assert (live.until - live.since).days == 6
-    assert len(live.volume) == len(live.scores) == 7
-    assert not any(one.received or one.scored or one.decided for one in live.volume)
-    assert live.readings == {} and live.agreement == () and live.model_versions == ()
-
-
-def test_volume_and_scores_of_today(installation, sent):
-    sent(3)
-    sent(2, lesion=False)
-    live = live_figures(installation, 7)
-    today = live.volume[-1]
-    assert today.day == datetime.now(UTC).date()
-    assert (today.received, today.scored, today.decided) == (5, 5, 0)
-    assert live.scores[-1].bins == (2, 0, 0, 0, 0, 0, 0, 0, 0, 3)
-
-
-def test_agreement_by_the_class_the_model_gave(installation, anna, sent):
-    cases = sent(4)
-    for case_id, said in zip(cases, (MENINGIOMA, MENINGIOMA, GLIOMA, PITUITARY), strict=True):
-        read(installation, anna, case_id, said)
-    live = live_figures(installation, 1)
-    assert live.readings == {
-        (GLIOMA, MENINGIOMA): 2, (GLIOMA, GLIOMA): 1, (GLIOMA, PITUITARY): 1,
-    }  # fmt: skip
-    (row,) = live.agreement
-    assert (row.model_finding, row.readings, row.agreed) == (GLIOMA, 4, 1)
-    # Wilson's interval of 1 in 4, from his formula by hand.
-    assert (row.low, row.high) == (pytest.approx(0.0456, abs=1e-4), pytest.approx(0.6994, abs=1e-4))
-    assert live.model_versions == ("fake-1",)
-
-
-def test_full_agreement_is_not_called_certain(installation, anna, sent):
-    for case_id in sent(3, lesion=False):
-        read(installation, anna, case_id, NO_TUMOR)
-    (row,) = live_figures(installation, 1).agreement
-    assert row.agreed == row.readings == 3
-    assert row.high == 1 and 0.4 < row.low < 0.5
-
-
-def test_what_happened_before_the_period_is_not_counted(installation, anna, sent, monkeypatch):
-    (case_id,) = sent(1)
-    read(installation, anna, case_id, MENINGIOMA)
-    later = datetime.now(UTC) + timedelta(days=40)
-    monkeypatch.setattr(service, "now", later.timestamp)
-    live = live_figures(installation, 30)
-    assert live.until == later.date()
-    assert live.readings == {}
-    assert sum(one.received for one in live.volume) == 0
-    assert sum(one.received for one in live_figures(installation, 60).volume) == 1

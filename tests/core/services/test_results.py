@@ -5,14 +5,12 @@ import io
 import logging
 import zipfile
 
-import highdicom
 import nibabel
 import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.sr.codedict import codes
 
-from core.errors import InputError, StoreError
 from core.imaging import open_image
 from core.inference.volume_measure import MaskedSlice, measure_volume
 from core.reports.dicom_objects import source_header
@@ -21,6 +19,7 @@ from core.services.results import case_choices, download, packed, series_results
 from core.services.review import look_again
 from core.store import audit
 from tests.core.reports.dicom_tools import complaints
+from tests.core.services.result_files import object_uids, outlined, read_seg, read_sr, sizes
 from tests.core.services.stored_series import add_series, masks_of, slices
 from tests.dicoms import (
     CORONAL,
@@ -39,32 +38,6 @@ from tests.installations import make_installation
 @pytest.fixture
 def installation(tmp_path):
     return make_installation(tmp_path)
-
-
-def outlined(files):
-    return masks_of([open_image(data).scan(0) for data in files])
-
-
-def read_seg(results):
-    (data,) = [file.data for file in results if file.name.endswith("-seg.dcm")]
-    return highdicom.seg.segread(io.BytesIO(data))
-
-
-def read_sr(results):
-    (data,) = [file.data for file in results if file.name.endswith("-sr.dcm")]
-    return highdicom.sr.srread(io.BytesIO(data))
-
-
-def sizes(report):
-    groups = report.content.get_image_measurement_groups()
-    groups += report.content.get_planar_roi_measurement_groups()
-    groups += report.content.get_volumetric_roi_measurement_groups()
-    return {
-        item.name.value: (float(item.value), item.unit.value)
-        for group in groups
-        for item in group[0].ContentSequence
-        if item.ValueType == "NUM"
-    }
 
 
 @pytest.mark.parametrize("keep_uids", [False, True], ids=["upload", "node"])
@@ -118,10 +91,6 @@ def test_made_again_they_are_the_same_files(installation, tmp_path):
     assert [one.data for one in first] == [one.data for one in again]
 
 
-def object_uids(files) -> set[str]:
-    return {str(dcmread(io.BytesIO(file.data)).SOPInstanceUID) for file in files}
-
-
 def test_other_results_are_other_objects(installation, tmp_path):
     (series_id,) = add_series(installation, mr_series())
     other = make_installation(tmp_path / "other")
@@ -172,31 +141,6 @@ def test_two_stacks_of_a_series_have_results_of_their_own(installation):
     assert list(orientation.ImageOrientationPatient) == list(CORONAL)
 
 
-def test_nothing_outlined_gives_a_report_and_says_why_there_is_no_more(installation):
-    (series_id,) = add_series(installation, mr_series(head_volume(lesion=range(0))))
-    results = write_results(installation, series_id)
-    assert [file.what for file in results.files] == ["DICOM report"]
-    (why,) = results.missing
-    assert "Nothing is outlined" in why
-
-
-def test_without_a_frame_of_reference_there_is_a_report_and_a_reason(installation):
-    (series_id,) = add_series(installation, mr_series(FrameOfReferenceUID=None))
-    results = write_results(installation, series_id)
-    assert [file.what for file in results.files] == ["DICOM report"]
-    assert "no frame of reference" in results.missing[0]
-    assert codes.SCT.Volume.value in sizes(read_sr(results.files))
-
-
-@pytest.mark.parametrize("lost", ["PixelSpacing", "ImagePositionPatient"])
-def test_without_places_the_same_slice_speaks_in_any_order(installation, tmp_path, lost):
-    files = mr_series(head_volume(12, lesion=range(5, 8)), **{lost: None})
-    mixed = [files[i] for i in (0, 5, 1, 2, 6, 3, 4, 7, 8, 9, 10, 11)]
-    for place, sent in ((installation, files), (make_installation(tmp_path / "other"), mixed)):
-        (series_id,) = add_series(place, sent)
-        assert sizes(read_sr(series_results(place, series_id)))["PROB_TUMOUR"] == (97, "%")
-
-
 def test_a_number_of_frames_in_a_single_frame_object_does_no_harm(installation):
     files = mr_series(NumberOfFrames=1)
     (series_id,) = add_series(installation, files)
@@ -217,39 +161,6 @@ def test_a_picture_of_a_screen_gives_its_results(installation):
     (series_id,) = add_series(installation, [data])
     seg = read_seg(series_results(installation, series_id))
     np.testing.assert_array_equal(seg.pixel_array.reshape(96, 80) > 0, outlined([data])[0])
-
-
-def test_slices_that_failed_leave_the_report_partial(installation):
-    (series_id,) = add_series(installation, mr_series(), failed=[0, 11])
-    report = read_sr(series_results(installation, series_id))
-    assert report.CompletionFlag == "PARTIAL"
-    assert sizes(report)["SLICES_ANALYSED"] == (10, "1")
-
-
-def test_a_series_that_waits_has_no_results_yet(installation):
-    (series_id,) = add_series(installation, mr_series(), waiting=[2, 3])
-    with pytest.raises(InputError, match="2 of 12 slices still wait"):
-        series_results(installation, series_id)
-
-
-def test_a_series_that_failed_has_no_results(installation):
-    (series_id,) = add_series(installation, mr_series(), failed=range(12))
-    with pytest.raises(InputError, match="could not analyse"):
-        series_results(installation, series_id)
-
-
-def test_an_unknown_series_is_said(installation):
-    with pytest.raises(InputError, match="no series with the number 77"):
-        series_results(installation, 77)
-
-
-def test_a_lost_file_is_a_matter_of_the_store(installation):
-    (series_id,) = add_series(installation, mr_series())
-    key = slices(installation, series_id)[3].content_key
-    (path,) = installation.settings.storage.rglob(key)
-    path.unlink()
-    with pytest.raises(StoreError):
-        series_results(installation, series_id)
 
 
 def test_an_object_sent_twice_counts_once(installation):

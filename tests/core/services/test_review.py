@@ -1,58 +1,18 @@
-"""Reading a case: decisions, second readers, conflicts, notes, earlier cases, the next case."""
+"""Reading a case: decisions, second readers, conflicts, notes, the next case."""
 
-import dataclasses
-import io
 from datetime import date
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from core.errors import ConflictError, InputError, RuleError
 from core.services import review, review_presence
 from core.services.readers import add_reader
 from core.services.review import DecisionInput, add_note, decide, look_again, open_case
-from core.services.review_change import size_change
-from core.services.review_layers import scan_layers
 from core.services.scoring import score_waiting
-from core.services.submit import Upload, batch_items, submit
-from core.types import (
-    CaseStatus,
-    Lesion,
-    RequestedPriority,
-    ScanFinding,
-    ScanKind,
-    StudyDetails,
-    TumourClass,
-)
+from core.types import CaseStatus, RequestedPriority
+from tests.core.services.read_cases import GLIOMA, MENINGIOMA, NONE, case_of, read_as
 from tests.fakes import FakeEngine, scan_png
 from tests.installations import make_installation
-
-GLIOMA, MENINGIOMA, NONE = TumourClass.GLIOMA, TumourClass.MENINGIOMA, TumourClass.NO_TUMOR
-
-
-@pytest.fixture
-def ada(installation):
-    return add_reader(installation, "Dr Ada")
-
-
-@pytest.fixture
-def ben(installation):
-    return add_reader(installation, "Dr Ben")
-
-
-def case_of(installation, reader, *pictures, score=True, **details):
-    """A new case with these scans; its number."""
-    uploads = [Upload(f"{n}.png", data) for n, data in enumerate(pictures or (scan_png(),))]
-    batch = submit(installation, reader, uploads, StudyDetails(**details))
-    if score:
-        score_waiting(installation, FakeEngine())
-    return batch_items(installation, reader, batch.batch_id)[0].case_id
-
-
-def read_as(installation, reader, case_id, finding, **more):
-    version = look_again(installation, reader, case_id).summary.version
-    return decide(installation, reader, case_id, version, DecisionInput(finding, **more))
 
 
 def actions(view):
@@ -281,113 +241,3 @@ def test_others_see_who_has_a_case_open_since_when(installation, ada, ben, monke
     later = review_presence.now() + 120
     monkeypatch.setattr(review_presence, "now", lambda: later)
     assert review_presence.present(installation, ben, case)[0] == ()
-
-
-def test_earlier_cases_of_the_reference_come_with_the_change_in_size(installation, ada):
-    old = case_of(
-        installation, ada, scan_png(), scan_png(lesion=False),
-        patient_reference="p 1", study_date=date(2023, 1, 2),
-    )  # fmt: skip
-    read_as(installation, ada, old, MENINGIOMA)
-    case_of(installation, ada, scan_png(80), patient_reference="Q", study_date=date(2022, 1, 1))
-    new = case_of(
-        installation, ada, scan_png(140, 100),
-        patient_reference="P 1", study_date=date(2024, 1, 2), requested=RequestedPriority.EMERGENCY,
-    )  # fmt: skip
-    [earlier] = look_again(installation, ada, new).earlier
-    assert (earlier.id, earlier.made_on) == (old, date(2023, 1, 2))
-    assert earlier.decision.finding is MENINGIOMA
-    assert earlier.scan.analysis.finding.lesion is not None, "the slice with the lesion"
-    [share] = earlier.change.measures
-    assert share.unit == "%"
-    assert share.before == pytest.approx(share.now, rel=0.1)
-    assert "no pixel spacing" in earlier.change.remark
-    assert look_again(installation, ada, old).earlier == ()
-
-
-def finding(kind=ScanKind.GRAY, lesion=None):
-    return ScanFinding({}, GLIOMA, 0.9, True, lesion, True, kind, "v")
-
-
-def test_findings_of_different_model_versions_are_compared_with_a_warning():
-    before = finding(lesion=Lesion(100, 12.0, 0.02, 100.0, 12.0))
-    now = dataclasses.replace(before, model_version="w")
-    assert "another version of the model" in size_change(before, now).remark
-    assert "another version" not in size_change(before, before).remark
-
-
-def test_a_change_is_given_in_millimetres_where_both_are_known():
-    before = finding(lesion=Lesion(100, 12.0, 0.02, 100.0, 12.0))
-    now = finding(lesion=Lesion(300, 15.0, 0.03, 150.0, 15.0))
-    area, diameter = size_change(before, now).measures
-    assert (area.unit, area.change, area.relative) == ("mm²", 50.0, 0.5)
-    assert (diameter.unit, diameter.change, diameter.relative) == ("mm", 3.0, 0.25)
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "said"),
-    [
-        (None, finding(), "earlier scan is not analysed"),
-        (finding(), None, "present scan is not analysed"),
-        (finding(ScanKind.COMPOSITE), finding(), "different things"),
-        (finding(), finding(), "No region was outlined then or now"),
-        (finding(), finding(lesion=Lesion(9, 3.0, 0.1)), "outlined now, none then"),
-        (finding(lesion=Lesion(9, 3.0, 0.1)), finding(), "outlined then, none now"),
-    ],
-)
-def test_what_cannot_be_compared_is_said(before, now, said):
-    change = size_change(before, now)
-    assert change.measures == ()
-    assert said in change.remark
-
-
-def png(array):
-    out = io.BytesIO()
-    Image.fromarray(array).save(out, "PNG")
-    return out.getvalue()
-
-
-def layers_of(installation, reader, data):
-    case = case_of(installation, reader, data)
-    return scan_layers(installation, look_again(installation, reader, case).scans[0].id)
-
-
-def test_sixteen_bits_stay_sixteen_for_the_viewer(installation, ada):
-    values = (np.add.outer(np.arange(64), np.arange(50)) * 500).astype(np.uint16)
-    layers = layers_of(installation, ada, png(values))
-    assert layers.pixels.dtype == np.uint16
-    assert (layers.offset, layers.scale, layers.bits) == (0, 1, 16)
-    np.testing.assert_array_equal(layers.pixels, values)
-    assert layers.value_range == (0, values.max())
-    start, whole, *_ = layers.windows["all"]
-    assert (whole.low, whole.high) == (0, values.max())
-    assert 0 < start.low < start.high < values.max()
-
-
-def test_a_large_scan_is_sent_smaller_with_its_mask_and_all_heat_maps(installation, ada):
-    layers = layers_of(installation, ada, scan_png(1600, 1200))
-    assert layers.pixels.shape == layers.mask.shape == (1024, 768)
-    assert layers.pixels.dtype == np.uint8
-    assert layers.source_size == (1600, 1200)
-    assert set(np.unique(layers.mask)) == {0, 255}
-    assert set(layers.heat_maps) == set(TumourClass)
-    assert max(layers.heat_maps[GLIOMA].shape) <= 384
-    assert layers.heat_maps[GLIOMA].max() > 200
-
-
-def test_a_composite_brings_three_channels_and_windows_for_each(installation, ada):
-    colour = np.zeros((60, 50, 3), np.uint8)
-    colour[10:50, 10:40] = (200, 90, 30)
-    colour[20:30, 15:25] = (40, 220, 120)
-    layers = layers_of(installation, ada, png(colour))
-    np.testing.assert_array_equal(layers.pixels, colour)
-    assert set(layers.windows) == {"all", "0", "1", "2"}
-    assert layers.windows["2"][1].high == 120
-
-
-def test_a_scan_that_waits_is_there_without_overlays(installation, ada):
-    case = case_of(installation, ada, score=False)
-    layers = scan_layers(installation, look_again(installation, ada, case).scans[0].id)
-    assert layers.pixels.shape == (120, 100)
-    assert layers.mask is None
-    assert layers.heat_maps == {}
