@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from core.inference.calibration import calibrated
 from train.metrics import dice
 
-MASK_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+MASK_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99)
 MIN_AREAS = (0.0, 0.001, 0.002, 0.004, 0.008)
 # A mask on a lesion-free slice costs less than a missed lesion, yet many of them are noise.
 FALSE_MASK_COST = 0.5

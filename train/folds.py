@@ -122,8 +122,9 @@ def train_folds(
     fold, beside the folds that it already holds.
 
     Args:
-        config: of every network; ``task`` says which. ``teacher`` is the folder of an earlier run
-            in the same folds: a fold has its own teacher, which has not seen what it is tested on.
+        config: of every network; ``task`` says which. ``teacher``, and ``init`` where it is a
+            folder, name an earlier run in the same folds: a fold has its own teacher and first
+            weights, which have not seen what it is tested on.
         four_class: gray pack of the four-class sets.
         lgg: composite pack of the LGG slices.
         folder: of the runs, one below it for each fold.
@@ -136,8 +137,8 @@ def train_folds(
         figure (None for one fold).
 
     Raises:
-        ValueError: a fold that does not exist, a folder of another configuration, or a teacher that
-            was trained on other scans.
+        ValueError: a fold that does not exist, a folder of another configuration, or a teacher or
+            first weights that were trained on other scans.
     """
     wrong = [number for number in only if not 1 <= number <= folds]
     if wrong:
@@ -145,7 +146,8 @@ def train_folds(
     side = config.side_at(config.epochs - 1)
     cuts = fold_splits(four_class.samples + lgg.samples, folds)
     first = [with_splits(pack, cuts[0]) for pack in (four_class, lgg)]
-    recipe = replace(identified(replace(config, teacher=""), *first), teacher=config.teacher)
+    alike = replace(config, teacher="", init="scratch" if _in_folds(config) else config.init)
+    recipe = replace(identified(alike, *first), teacher=config.teacher, init=config.init)
     about = {"config": asdict(recipe) | {"epochs": config.epochs, "folds": folds}}
     report: dict[str, Any] = kept_report(folder / REPORT, about) or about | {"folds": []}
     for number in only or range(1, folds + 1):
@@ -183,14 +185,25 @@ def markdown(report: dict[str, Any]) -> str:
     return "\n".join([about, "", *rows])
 
 
+def _in_folds(config: RunConfig) -> bool:
+    """Whether the first weights come from a run in folds."""
+    return Path(config.init).is_dir()
+
+
 def _identified(config: RunConfig, packs: Sequence[Pack], number: int) -> RunConfig:
-    """A fold's configuration, with its own teacher."""
-    if not config.teacher:
-        return identified(config, *packs)
-    teacher = Path(config.teacher) / f"fold-{number}"
-    own = identified(replace(config, teacher=str(teacher)), *packs)
-    if RunConfig.load(teacher / "config.json").data != own.data:
-        raise ValueError(f"the teacher in {teacher} was not trained on the scans of this fold")
+    """A fold's configuration, with its own teacher and first weights."""
+    fold, before = f"fold-{number}", []
+    own = config
+    if _in_folds(config):
+        before.append(Path(config.init) / fold)
+        own = replace(own, init=str(before[-1] / "weights.safetensors"))
+    if config.teacher:
+        before.append(Path(config.teacher) / fold)
+        own = replace(own, teacher=str(before[-1]))
+    own = identified(own, *packs)
+    for folder in before:
+        if RunConfig.load(folder / "config.json").data != own.data:
+            raise ValueError(f"{folder} was not trained on the scans of this fold")
     return own
 
 

@@ -82,7 +82,11 @@ def folds(
     ] = None,
     arch: Annotated[str, typer.Option(help="resnet50, or a teacher's; resunet outlines.")] = "",
     init: Annotated[
-        str, typer.Option(help="imagenet, augnet, scratch or a safetensors file.")
+        str,
+        typer.Option(
+            help="imagenet, augnet, scratch, or the folder of what this command trained in the "
+            "same folds."
+        ),
     ] = "scratch",
     stages: Annotated[str, typer.Option(help="Epochs x input side.")] = "8x128",
     epoch_size: Annotated[int, typer.Option(min=1, help="Draws per epoch.")] = 3000,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from core.errors import DataError
@@ -169,6 +170,22 @@ def test_a_fold_has_the_teacher_of_its_own_fold(packs, tmp_path, monkeypatch):
         folds.train_folds(taught, *packs, tmp_path / "pupils", folds=3, only=[3])
     with pytest.raises(DataError, match="cannot be read"):
         folds.train_folds(taught, *packs, tmp_path / "pupils", folds=3, only=[1])
+
+
+def test_a_fold_goes_on_from_the_weights_of_its_own_fold(packs, tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    folds.train_folds(SMALL, *packs, before, folds=3, only=[2])
+    longer = replace(SMALL, init=str(before), learning_rate=1e-9)
+    report = folds.train_folds(longer, *packs, after, folds=3, only=[2])
+    first, then = (load_file(place / "fold-2/weights.safetensors") for place in (before, after))
+    name = next(name for name, value in first.items() if value.ndim == 4)
+    assert torch.allclose(first[name], then[name], atol=1e-5), "it began elsewhere"
+    assert report["config"]["init"] == str(before)
+    again = folds.train_folds(longer, *packs, after, folds=3, only=[2])
+    assert again["summary"] == report["summary"]
+    (before / "fold-2").rename(before / "fold-3")
+    with pytest.raises(ValueError, match="not trained on the scans of this fold"):
+        folds.train_folds(longer, *packs, after, folds=3, only=[3])
 
 
 def test_the_command_trains_the_recipe_it_is_given(packs, tmp_path, monkeypatch):

@@ -50,6 +50,7 @@ def distribution_report(
     val: Sequence[Sample],
     test: Sequence[Sample],
     root: Path,
+    split: str = "test",
 ) -> dict[str, Any]:
     """AUROC and rejection of each score.
 
@@ -59,6 +60,7 @@ def distribution_report(
         val: rows that set the thresholds.
         test: the good scans; every ``RUINED_EVERY``-th is also damaged beyond reading.
         root: the data folder.
+        split: the split that is reported on; its strangers are measured on no other.
 
     Returns:
         ``accepted_share_of_val``, ``pictures`` (count by kind) and for each score ``auroc``,
@@ -68,7 +70,7 @@ def distribution_report(
     known = _seen(engine, _scans(train, root, "scans of train"))
     fitted = _seen(engine, _scans(val, root, "scans of val"))
     good = _seen(engine, _scans(test, root, "scans of test"))
-    kinds = {name: _seen(engine, scans) for name, scans in strangers().items()}
+    kinds = {name: _seen(engine, scans) for name, scans in strangers(split).items()}
     rng = np.random.default_rng(0)
     damaged: dict[str, list[Scan]] = {}
     for sample in test[::RUINED_EVERY]:

@@ -3,7 +3,8 @@
 Nothing is downloaded: photographs, drawings and micrographs come with scikit-image, matplotlib,
 scikit-learn and pydicom; the rest is drawn here. A picture with colours goes in as it is and in
 gray, since a gray picture is what most scans are. Of the pictures that packages ship, every second
-subject is left to the fit of the score (``train.data.negatives``) and not measured with.
+subject is left to the fit of the score (``train.data.negatives``); of the others one half is
+measured with on ``test``, and the other on any other split, so that a score can be chosen.
 """
 
 from __future__ import annotations
@@ -26,20 +27,26 @@ from core.types import FloatArray, Scan, ScanKind
 _SIDE = 256
 _SKIMAGE_SCANS = {"phantom.png", "multipage.tif", "multipage_rgb.tif"}  # a head phantom; pages
 DRAWINGS = 6
-MEASURED, FITTED = 0, 1  # the two halves of the shipped pictures
+# Parts of the shipped pictures: the places that a subject may have in each row of four.
+MEASURED, CHOSEN, FITTED = (0,), (2,), (1, 3)
 
 
-def strangers(seed: int = 0) -> dict[str, list[Scan]]:
-    """Scans that are no brain MRI, by kind. The same seed gives the same pictures."""
-    rng = np.random.default_rng(seed)
+def strangers(split: str = "test") -> dict[str, list[Scan]]:
+    """Scans that are no brain MRI, by kind; always the same for a split.
+
+    Args:
+        split: what is measured on ``test`` is not measured on other splits.
+    """
+    part, number = (MEASURED, 0) if split == "test" else (CHOSEN, 1)
+    rng = np.random.default_rng(number)
     return {
-        "photographs and drawings": list(shipped(MEASURED)),
+        "photographs and drawings": list(shipped(part)),
         "blank": [gray(np.full((_SIDE, _SIDE), v)) for v in (0, 60, 128, 255)],
         "noise": [gray(_noise(rng, power)) for power in (0, 0, 0.5, 1, 1.5, 2)],
-        "patterns": [gray(pattern) for pattern in _patterns()],
+        "patterns": [gray(pattern) for pattern in list(_patterns())[number::2]],
         "text pages": [gray(_page(rng)) for _ in range(DRAWINGS)],
         "X-ray-like": [gray(_chest(rng)) for _ in range(DRAWINGS)],
-        "body-part-like": [gray(_trunk(rng)) for _ in range(DRAWINGS)] + list(_dicom()),
+        "body-part-like": [gray(_trunk(rng)) for _ in range(DRAWINGS)] + _dicom(number),
     }
 
 
@@ -71,11 +78,11 @@ def ruined(scan: Scan, rng: np.random.Generator) -> dict[str, Scan]:
     }
 
 
-def shipped(half: int) -> Iterator[Scan]:
-    """Every second subject of the pictures that the packages ship, ``MEASURED`` or ``FITTED``.
+def shipped(part: tuple[int, ...]) -> Iterator[Scan]:
+    """The pictures that the packages ship of ``MEASURED``, ``CHOSEN`` or ``FITTED`` subjects.
 
     Several pictures of one subject (for the left and the right eye, in gray and in colours) are in
-    the same half.
+    the same part.
     """
     folders = (
         Path(skimage.__file__).parent / "data",
@@ -89,7 +96,7 @@ def shipped(half: int) -> Iterator[Scan]:
         if path.suffix in (".png", ".jpg") and path.name not in _SKIMAGE_SCANS
     ]
     subjects = sorted({_subject(path) for path in paths})
-    chosen = set(subjects[half::2])
+    chosen = {one for place, one in enumerate(subjects) if place % 4 in part}
     for path in (path for path in paths if _subject(path) in chosen):
         try:
             scan = decode(path.read_bytes())
@@ -105,14 +112,12 @@ def _subject(path: Path) -> str:
     return re.split(r"[^a-z]", path.stem.lower())[0] or path.stem
 
 
-def _dicom() -> Iterator[Scan]:
+def _dicom(number: int) -> list[Scan]:
     from pydicom import dcmread
     from pydicom.data import get_testdata_file
 
-    for name in ("CT_small.dcm", "examples_overlay.dcm"):
-        found = get_testdata_file(name, download=False)
-        if found is not None:
-            yield gray(dcmread(str(found)).pixel_array)
+    found = get_testdata_file(("CT_small.dcm", "examples_overlay.dcm")[number], download=False)
+    return [] if found is None else [gray(dcmread(str(found)).pixel_array)]
 
 
 def gray(pixels: np.ndarray) -> Scan:

@@ -49,7 +49,8 @@ TRUST_DEFINITIONS = {
     ),
     "out_of_distribution": (
         "Pictures that are no brain MRI, and every eighth scan damaged beyond reading, against the "
-        "split's distinct scans; each score rejects what exceeds 99 % of val's distinct scans."
+        "split's distinct scans; each score rejects what exceeds 99 % of val's distinct scans. "
+        "Photographs, drawings and patterns of test are not measured with on other splits."
     ),
     "modality": (
         "class_from_brightness_alone: a random forest, fitted on train's distinct scans, that sees "
@@ -102,7 +103,7 @@ def trust_report(
             for coverage in COVERAGES
         },
         "robustness": robustness(engine, chosen, root),
-        "out_of_distribution": distribution_report(engine, train, val, chosen, root),
+        "out_of_distribution": distribution_report(engine, train, val, chosen, root, split),
         "modality": {
             "class_from_brightness_alone": class_from_brightness(fitted, tested),
             "figshare_tumours": tumours_of_one_sequence(
