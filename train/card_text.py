@@ -12,6 +12,13 @@ Version `{version}`, preprocessing {preprocessing}. Made by:
 
 {commands}
 
+## Intended use
+
+Research, teaching and demonstration: to put the brain MRI of a worklist in an order, to show why, and to
+study where such a model fails. A reader looks at every scan, whatever the model says. It is not for
+diagnosis, not for ruling disease out, not for bodies, sequences or diseases that it has not learnt, and not
+for children.
+
 ## What it is
 
 A ResNet50 with four outputs ({classes}), seen at {classifier_side} px on a picture{mirrored}; and a
@@ -23,7 +30,9 @@ gray scans (figshare), signal abnormality on FLAIR for composites (LGG).
 ## Data
 
 {data}. Split: {split}. Test: {scans} distinct four-class scans ({per_class}) and {lgg_slices} slices
-of {lgg_patients} LGG patients, none of whom was seen in training.
+of {lgg_patients} LGG patients. No patient of LGG or figshare among them was seen in training, and no
+copy of any scan. Of {nobodys} of the distinct scans, the tumour-free ones among them, nobody knows the patient:
+a neighbouring slice of the same head may have been in the training.
 
 ## Figures on `test`
 
@@ -36,9 +45,11 @@ which is too narrow there. `python -m train evaluate` makes them.
 |---|---|
 {four_class}
 
-On `val` the balanced accuracy is {val_accuracy}.{harder} What is served was chosen on `val`: training
-steps, temperature, thresholds. Either figure alone says too little; a new hospital's scans may be
-harder than both.
+On `val` the balanced accuracy is {val_accuracy}.{harder} What is served was fitted and chosen on `val`: training
+steps, temperature, thresholds. Three rules of that fit were set after figures of earlier weights on
+`test` had been seen: the threshold of suspicion is 0.5 at most, and for the temperature and the
+prediction sets each patient weighs the same (`train/RESULTS.md` has the figures before). Either figure
+alone says too little; a new hospital's scans may be harder than both.{by_construction}
 
 | class | precision | recall | specificity | F1 | scans |
 |---|---|---|---|---|---|
@@ -58,7 +69,8 @@ harder than both.
 
 ## How it fails
 
-Counted on `test`, the worst first within each kind:
+Counted on `test`, the worst first within each kind (`python -m train evaluate --pictures FOLDER` shows the
+scans to whoever has them):
 
 {failures}
 
@@ -86,8 +98,8 @@ limit it rejects {application_strangers} of them and {application_good} of the g
 |---|---|---|---|---|
 {ood}
 
-These figures are optimistic. The served score was picked among variants that were compared on these
-same pictures, and some of the strangers it was fitted with are akin to those it is tested on: other
+These figures are optimistic. The served score was picked, for earlier weights, among variants that were
+compared on these same pictures, and some of the strangers it was fitted with are akin to those it is tested on: other
 photographs from the same packages, and drawn or damaged pictures of related kinds.
 
 **The modality shortcut**: in the public sets tumours were nearly all taken as T1 with contrast, the

@@ -155,6 +155,10 @@ def evaluate(
         ),
     ] = None,
     runtime: Annotated[str, typer.Option(help="auto, openvino or torch.")] = "auto",
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for sheets of the scans that went wrong. They show patients."),
+    ] = None,
 ) -> None:
     """Measure the exported weights; on test, write metrics.json and the model card."""
 
@@ -165,7 +169,9 @@ def evaluate(
 
         root = data_root()
         command = f"python -m train evaluate --weights {weights.name} --split {split}"
-        report = evaluation.evaluate(Engine.load(weights, runtime), root, split, command)
+        report = evaluation.evaluate(
+            Engine.load(weights, runtime), root, split, command, pictures=pictures
+        )
         served = weights / "metrics.json"
         path = out or (served if split == "test" else Path("runs/evaluation") / f"{split}.json")
         evaluation.write(report, path)

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import DataError
+from core.inference.calibration import calibrated
 from core.types import CLASSES
 from train import checkout
 from train.data.splits import FOUR_CLASS_LIST, LGG_LIST, Sample, read_list
 from train.evaluation.bootstrap import COVERAGE, RESAMPLES, SEED
 from train.evaluation.classification import four_class_report, lesion_report
+from train.evaluation.failures import write_worst_masks, write_wrong_answers
 from train.evaluation.modality import LGG_CHANNELS
 from train.evaluation.outputs import classify, segment
 from train.evaluation.scans import ScanSet, load_scans
@@ -89,6 +91,7 @@ def evaluate(
     four_class: Sequence[Sample] | None = None,
     lgg: Sequence[Sample] | None = None,
     resamples: int = RESAMPLES,
+    pictures: Path | None = None,
 ) -> dict[str, Any]:
     """Measure an engine.
 
@@ -100,6 +103,7 @@ def evaluate(
         four_class: rows of the four-class list; the committed ones by default.
         lgg: rows of the LGG list; the committed ones by default.
         resamples: of the bootstrap.
+        pictures: folder for sheets of the scans that went wrong; None for none.
 
     Returns:
         What metrics.json holds.
@@ -127,8 +131,8 @@ def evaluate(
         "decision_threshold": engine.manifest.calibration.decision_threshold,
         "mask_threshold": engine.manifest.segmenter.threshold,
         "counts": _counts(rows, chosen, slices, split),
-        "four_class": _four_class(engine, scans, resamples),
-        "segmentation": _four_class_masks(engine, scans, resamples),
+        "four_class": _four_class(engine, scans, resamples, pictures),
+        "segmentation": _four_class_masks(engine, scans, resamples, pictures),
     }
     del scans  # room for the LGG set
     composites = load_scans(slices, root, title="LGG composites")
@@ -137,6 +141,8 @@ def evaluate(
     report["segmentation"]["lgg_composites"] = patient_report(
         composites.masks, drawn.masks, drawn.mirror_dice, composites.blocks, resamples
     )
+    if pictures:
+        write_worst_masks(composites, drawn.masks, pictures, "lgg")
     del composites
     for channel, name in enumerate(LGG_CHANNELS):
         alone = load_scans(slices, root, channel, title=f"LGG {name}")
@@ -154,8 +160,13 @@ def write(report: dict[str, Any], path: Path) -> None:
     part.replace(path)
 
 
-def _four_class(engine: Engine, scans: ScanSet, resamples: int) -> dict[str, Any]:
+def _four_class(
+    engine: Engine, scans: ScanSet, resamples: int, pictures: Path | None
+) -> dict[str, Any]:
     said = classify(engine, scans, "four-class scans")
+    if pictures:
+        temperature = engine.manifest.calibration.temperature
+        write_wrong_answers(scans, calibrated(said.logits, temperature), pictures)
     truth = np.array([CLASSES.index(label) for label in scans.labels])
     report = four_class_report(
         truth,
@@ -185,9 +196,13 @@ def _lgg(engine: Engine, scans: ScanSet, title: str, resamples: int) -> dict[str
     return report
 
 
-def _four_class_masks(engine: Engine, scans: ScanSet, resamples: int) -> dict[str, Any]:
+def _four_class_masks(
+    engine: Engine, scans: ScanSet, resamples: int, pictures: Path | None
+) -> dict[str, Any]:
     """Figshare's lesion slices, and masks on tumour-free scans; a set without scans is left out."""
     drawn = segment(engine, scans, "four-class scans")
+    if pictures:
+        write_worst_masks(scans, drawn.masks, pictures, "four-class")
     lesion = scans.has_mask & scans.masks.any(axis=(1, 2))
     free = np.array([label == "no_tumor" for label in scans.labels])
     report: dict[str, Any] = {}
@@ -223,6 +238,8 @@ def _counts(
         "four_class_distinct_scans": {name: labels[name] for name in CLASSES},
         "four_class_files_they_stand_for": sum(sample.split == split for sample in rows),
         "four_class_blocks": len({sample.block for sample in chosen}),
+        # Their block is the group of copies, since no list says whose scan it is.
+        "four_class_scans_of_no_known_patient": sum(one.block == one.group for one in chosen),
         "lgg_patients": len({sample.block for sample in slices}),
         "lgg_slices": len(slices),
         "lgg_lesion_slices": sum(sample.label != "no_tumor" for sample in slices),

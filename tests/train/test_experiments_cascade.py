@@ -1,0 +1,97 @@
+"""The cascade: a classifier, then a ResUNet on what it found."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+
+from train.experiments import run as running
+from train.experiments import table
+from train.experiments.config import load
+from train.experiments.run import Request, run
+
+
+def metrics(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """The cascade's parts, at the size of the tests."""
+
+    def small(name, changes=()):
+        one = load(name)
+        if one.task == "cascade":
+            return load(name, ["cascade.classifier=detection-cnn", *changes])
+        if name.endswith(".yaml"):
+            return one
+        batch = 2 if one.data.lesions_only else 4
+        return load(name, [f"training.batch_size={batch}", "input.side=32", *changes])
+
+    monkeypatch.setattr(running, "load", small)
+
+
+def test_the_cascade_runs_what_it_is_made_of_and_drops_what_is_called_negative(
+    request_for, tmp_path, small_parts
+):
+    request = replace(request_for("cascade-resnet50-resunet", tmp_path), epochs=1)
+    folder = run(replace(request, init="scratch"))
+    parts = [
+        tmp_path / f"{name}-patient-1-epochs" for name in ("detection-cnn", "localisation-resunet")
+    ]
+    assert all((part / "metrics.json").is_file() for part in parts)
+    figures = metrics(folder)
+    assert "dice" in figures and figures["init"] == "scratch"
+    assert figures["epochs"] == 2
+    assert figures["planned_epochs"] == sum(metrics(part)["planned_epochs"] for part in parts) > 2
+    with (folder / "predictions.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert all(r["found_pixels"] == "0" for r in rows if float(r["p_tumor"]) < 0.5)
+
+
+def test_the_cascade_does_not_take_another_run_for_its_part(request_for, tmp_path, small_parts):
+    request = replace(request_for("cascade-resnet50-resunet", tmp_path), epochs=1, init="scratch")
+    run(request)
+    part = tmp_path / "detection-cnn-patient-1-epochs"
+    config = (part / "config.yaml").read_text()
+    (part / "config.yaml").write_text(config.replace("side: 32", "side: 48"))
+    command = "python -m train experiment detection-cnn --split patient --init scratch --epochs 1"
+    with pytest.raises(ValueError, match=rf"{part} is not .*\(other: input\).*: {command}$"):
+        run(request)
+    (part / "config.yaml").write_text(config)
+    figures = metrics(part)
+    (part / "metrics.json").write_text(json.dumps(figures | {"split": "random"}))
+    with pytest.raises(ValueError, match=r"\(other: split\)"):
+        run(request)
+
+
+def test_changes_of_a_cascade_are_made_in_its_parts(request_for, tmp_path, small_parts):
+    plain = replace(request_for("cascade-resnet50-resunet", tmp_path), epochs=1, init="scratch")
+    changed = replace(
+        plain, out=tmp_path / "changed", changes=("training.optimizer=sgd", "data.test_share=0.5")
+    )
+    folder = run(changed)
+    for name in ("detection-cnn", "localisation-resunet"):
+        part = tmp_path / f"{name}-patient-training.optimizer=sgd-data.test_share=0.5-1-epochs"
+        kept = load(str(part / "config.yaml"))
+        assert (kept.training.optimizer, kept.data.test_share) == ("sgd", 0.5)
+    told = {line.experiment.name: line.remark for line in table.lines(tmp_path)
+            if line.source == "patient" and line.figures}  # fmt: skip
+    assert "training.optimizer sgd, data.test_share 0.5" in told["cascade-resnet50-resunet"]
+    again = load(str(folder / "config.yaml"))
+    assert again.cascade.changes == changed.changes, "its configuration is the whole of it"
+    assert again.cascade.classifier == "detection-cnn"
+
+
+def test_a_change_that_does_not_fit_a_cascades_part_is_said_first(tmp_path):
+    plain = Request("cascade-resnet50-resunet", "patient", tmp_path, tmp_path, tmp_path)
+    own = replace(plain, changes=("cascade.classifier=detection-cnn",)).experiment()
+    assert (own.cascade.classifier, own.cascade.changes) == ("detection-cnn", ())
+    for change, message in (
+        ("training.batch=4", r"detection-resnet50-100-epochs.yaml: training\.batch: Extra"),
+        ("model.body=resnet18", "localisation-resunet.yaml: .*resunet is the body"),
+        ("nothing", "reads KEY=VALUE"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            replace(plain, changes=(change,)).experiment()
