@@ -17,13 +17,14 @@ def metrics(folder):
 
 
 @pytest.fixture
-def small_parts(monkeypatch):
-    """The cascade's parts, at the size of the tests."""
+def small_parts(monkeypatch, request):
+    """The cascade's parts, at the size of the tests; its classifier, a small one if not told."""
+    classifier = getattr(request, "param", "detection-cnn")
 
     def small(name, changes=()):
         one = load(name)
         if one.task == "cascade":
-            return load(name, ["cascade.classifier=detection-cnn", *changes])
+            return load(name, [f"cascade.classifier={classifier}", *changes])
         if name.endswith(".yaml"):
             return one
         batch = 2 if one.data.lesions_only else 4
@@ -32,14 +33,22 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(running, "load", small)
 
 
+OWN = load("cascade-resnet50-resunet").cascade.classifier
+
+
+@pytest.mark.parametrize(
+    ("small_parts", "classifier"),
+    [("detection-cnn",) * 2, pytest.param(OWN, OWN, marks=pytest.mark.slow)],
+    indirect=["small_parts"],
+)
 def test_the_cascade_runs_what_it_is_made_of_and_drops_what_is_called_negative(
-    request_for, tmp_path, small_parts
+    request_for, tmp_path, small_parts, classifier
 ):
     request = replace(request_for("cascade-resnet50-resunet", tmp_path), epochs=1)
     folder = run(replace(request, init="scratch"))
-    parts = [
-        tmp_path / f"{name}-patient-1-epochs" for name in ("detection-cnn", "localisation-resunet")
-    ]
+    names = (classifier, "localisation-resunet")
+    parts = [path for name in names for path in tmp_path.glob(f"{name}-patient*")]
+    assert len(parts) == 2
     assert all((part / "metrics.json").is_file() for part in parts)
     figures = metrics(folder)
     assert "dice" in figures and figures["init"] == "scratch"
