@@ -145,7 +145,9 @@ def history(commands: Sequence[str]) -> str:
     said = [
         _began("The ResNet50", _chain(parsed, "classifier", exported), "imagenet"),
         _learnt(parsed, _run(parsed, "classifier", exported)),
+        _averaged(commands, exported.get("classifier", "")),
         _began("The ResUNet", _chain(parsed, "segmenter", exported), "scratch"),
+        _averaged(commands, exported.get("segmenter", "")),
     ]
     return textwrap.fill(" ".join(one for one in said if one), _WIDTH, break_on_hyphens=False)
 
@@ -207,6 +209,19 @@ def _began(network: str, chain: Sequence[dict[str, str]], default: str) -> str:
             f"began from {known[first]}."
         )
     return f"{network} began from those of an earlier training (`{last}`)."
+
+
+def _averaged(commands: Sequence[str], folder: str) -> str:
+    """That a network is the mean of two, where the folder of the export holds one."""
+    for command in commands:
+        name, options = _options(command)
+        if name == "average" and folder and _same(options.get("out", ""), folder):
+            share = command.partition("the share taken: ")[2].strip()
+            return (
+                "What is served is the mean of its last training's weights and of earlier ones "
+                f"(share of the last: {share}, chosen on `val`)."
+            )
+    return ""
 
 
 def _learnt(parsed: Sequence[tuple[str, dict[str, str]]], run: dict[str, str] | None) -> str:

@@ -98,6 +98,29 @@ def segmenter(
 
 
 @app.command()
+def average(
+    run: Annotated[Path, typer.Argument(help="Finished run folder.")],
+    other: Annotated[Path, typer.Argument(help="Safetensors file of the same network.")],
+    out: Annotated[Path, typer.Option(help="Run folder for the mean.")],
+    shares: Annotated[
+        list[float] | None,
+        typer.Option("--share", min=0, max=1, help="Of the run's weights; repeatable."),
+    ] = None,
+    cache: Cache = DEFAULT_CACHE,
+) -> None:
+    """Average a run's weights with those it went on from, by the share that is best on val."""
+
+    def action() -> None:
+        from train import runs
+        from train.average import average as mean
+
+        packs = runs.load_packs(data_root(), cache)
+        typer.echo(f"{mean(run, other, *packs, out, shares or (0.25, 0.5, 0.75, 1.0)):g}")
+
+    alone(action)
+
+
+@app.command()
 def export(
     classifier_run: Annotated[Path, typer.Option("--classifier", help="Finished run folder.")] = (
         Path("runs/classifier")

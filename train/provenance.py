@@ -6,7 +6,7 @@ import csv
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from core.inference.weights import Provenance, load_manifest
@@ -56,6 +56,21 @@ def write_command(config: RunConfig, folder: Path) -> None:
     (folder / BEFORE).write_text("".join(f"{step}\n" for step in before))
 
 
+def write_mean(run: Path, other: Path, folder: Path, share: float) -> None:
+    """Leave what ``write_command`` does in the folder of a mean of two networks.
+
+    Args:
+        run: folder of the one.
+        other: weights of the other.
+        folder: of the mean.
+        share: of the one, which was chosen.
+    """
+    (folder / COMMAND).write_text(f"{this_command()}  # the share taken: {share:g}\n")
+    task = RunConfig.load(run / "config.json").task
+    before = dict.fromkeys([*_steps_to(other.parent, task), *_steps_of(run)])
+    (folder / BEFORE).write_text("".join(f"{step}\n" for step in before))
+
+
 def _steps_of(run: Path) -> list[str]:
     """The commands that led to a run folder, the first of them first, and the run's own."""
     config, noted = RunConfig.load(run / "config.json"), run / BEFORE
@@ -64,18 +79,34 @@ def _steps_of(run: Path) -> list[str]:
 
 
 def _steps_before(config: RunConfig) -> Iterator[str]:
-    """The commands that led to what a run begins with: its first weights, then its teacher.
-
-    First weights lie in a run folder or in a weights folder, whose manifest names the commands; a
-    folder that is no longer there, and one that says nothing, ends the chain.
-    """
+    """The commands that led to what a run begins with: its first weights, then its teacher."""
     initial = [Path(config.init).parent] if Path(config.init).suffix == ".safetensors" else []
     for folder in (*initial, *([Path(config.teacher)] if config.teacher else [])):
-        if (folder / "config.json").is_file() and (folder / COMMAND).is_file():
-            yield from _steps_of(folder)
-        elif (folder / "manifest.json").is_file():
-            commands = load_manifest(folder).provenance.commands
-            yield from (one for one in commands if f" train {config.task} " in f"{one} ")
+        yield from _steps_to(folder, config.task)
+
+
+def _steps_to(folder: Path, task: str) -> Iterator[str]:
+    """The commands that led to a network in a run folder, or in a weights folder by its manifest.
+
+    A folder that is no longer there, and one that says nothing, ends the chain.
+    """
+    if (folder / "config.json").is_file() and (folder / COMMAND).is_file():
+        yield from _steps_of(folder)
+    elif (folder / "manifest.json").is_file():
+        yield from _of_task(load_manifest(folder).provenance.commands, task)
+
+
+def _of_task(commands: Sequence[str], task: str) -> Iterator[str]:
+    """The trainings of a task among a manifest's commands, and the means of what they made."""
+    runs: list[str] = []
+    for command in commands:
+        words = shlex.split(command, comments=True)
+        name = words[words.index("train") + 1] if "train" in words[:-1] else ""
+        if name == task:
+            runs.append(words[words.index("--run") + 1] if "--run" in words else f"runs/{task}")
+            yield command
+        elif name == "average" and set(runs) & set(words):
+            yield command
 
 
 def _command(run: Path, config: RunConfig) -> str:
