@@ -3,15 +3,14 @@
 import streamlit as st
 
 from core.services.words import DISCLAIMER
-from pages.components.installation import read_secrets, shared_installation
-from pages.components.reader import reader_gate, wanted_page
+from pages.components.installation import shared_installation
+from pages.components.reader import forget_wanted_page, reader_gate, wanted_page
 from pages.components.upload_files import note_lost_files
 from pages.components.visit import show_visit
 
 st.set_page_config(
     page_title="NeuroTriage", page_icon="🧠", layout="wide", initial_sidebar_state="collapsed"
 )
-read_secrets()
 
 pages = [
     st.Page("pages/worklist.py", title="Worklist", icon=":material/list_alt:", default=True),
@@ -34,6 +33,8 @@ st.html(
     # A chosen pill is told by its frame and ground; in the primary colour its text has 3.9 to 1.
     "[data-testid=stApp] button[data-rac][data-variant=segmented_control][data-selected=true],"
     "[data-testid=stApp] button[data-rac][data-variant=pills][data-selected=true] {color: inherit}"
+    # So have the numbers above sliders on the dark ground.
+    "[data-testid=stSliderThumbValue][data-testid] {color: inherit}"
     ".st-key-disclaimer [data-testid=stAlertContainer] {padding: 0.3rem 0.75rem}"
     "</style>"
 )
@@ -43,11 +44,11 @@ with st.container(key="disclaimer"):
     )
 note_lost_files()
 installation = shared_installation()
-show_visit()
+wanted = wanted_page(pages, page)
+show_visit(passing=wanted is not None)
 reader_gate(installation)
-if wanted := wanted_page():
-    name, query = wanted
-    for other in pages:
-        if other.url_path == name and other is not page:
-            st.switch_page(other, query_params=query)
+forget_wanted_page()
+if wanted:
+    other, query = wanted
+    st.switch_page(other, query_params=query)
 page.run()

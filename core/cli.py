@@ -43,7 +43,8 @@ def analyse(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INPUT...", help="Pictures, DICOM and NIfTI files, or folders of them."
+            metavar="INPUT...",
+            help="Pictures, DICOM and NIfTI files, ZIP archives of them, or folders of them.",
         ),
     ],
     out: Annotated[
@@ -56,9 +57,10 @@ def analyse(
     """Analyse scans: one line of JSON per picture or slice, in input order.
 
     Folders are searched with their subfolders, in sorted order, for JPEG, PNG, TIFF, BMP, WebP,
-    DICOM and NIfTI files; a file that is named is tried whatever its name. After all others comes
-    one line for each volume of several slices. Exit status: 0 all analysed, 1 an input
-    failed (its line says why), 2 wrong usage, 3 no usable weights.
+    DICOM and NIfTI files; a file that is named is tried whatever its name, and a ZIP archive that
+    is named is unpacked. After all others comes one line for each volume of several slices. Exit
+    status: 0 all analysed, 1 an input failed (its line says why), 2 wrong usage, 3 no usable
+    weights.
     """
     paths, anything = _expand(inputs, save_dir)
     if not anything:
@@ -251,7 +253,9 @@ def _volume_record(one: VolumeSummary) -> dict[str, Any]:
     across = measures and measures.diameter_mm
     return {
         "volume": one.volume,
+        "part": one.part,
         "status": "volume",
+        "lines": list(one.outcomes),
         "series": one.name,
         "notices": list(one.notices),
         "slices": one.slices,
@@ -259,6 +263,8 @@ def _volume_record(one: VolumeSummary) -> dict[str, Any]:
         "unlike_training": one.unlike_training,
         "leading_input": one.leading and one.leading[0],
         "leading_frame": one.leading and one.leading[1],
+        "stands_out_input": one.stands_out and one.stands_out[0],
+        "stands_out_frame": one.stands_out and one.stands_out[1],
         "probabilities": found and {str(c): round(p, 6) for c, p in found.probabilities.items()},
         "predicted": found and str(found.predicted),
         "tumour_probability": found and round(found.tumour_probability, 6),

@@ -1,4 +1,4 @@
-"""Settings, from the environment or a ``.env`` file, all with the prefix ``NEUROTRIAGE_``.
+"""Settings, from the environment or the checkout's ``.env`` file, with the prefix ``NEUROTRIAGE_``.
 
 Constants of medicine and of the triage stand here with their reason, so that a department can set
 its own: a nested one by two underscores, such as ``NEUROTRIAGE_PRIORITY__GLIOMA=70``.
@@ -56,6 +56,11 @@ class PriorityRules(BaseModel):
     not_analysed: float = Field(
         default=40, ge=0, description="Least score of a case with a scan that cannot be analysed."
     )
+    standing_out: float = Field(
+        default=30, ge=0,
+        description="Least score of a case in which one slice of a series stands out, outlined and "
+        "confident, though its neighbours are calm: it is soon.",
+    )  # fmt: skip
     urgent: float = Field(
         default=30, ge=0, description="Points of a study requested as urgent: it is soon at least."
     )
@@ -171,7 +176,7 @@ class DemoRules(BaseModel):
     minutes: float = Field(
         default=60, gt=0, description="A visitor's workspace is deleted after so many minutes."
     )
-    workspaces: int = Field(default=30, ge=1, description="Visitors at the same time.")
+    workspaces: int = Field(default=10, ge=1, description="Visitors at the same time.")
     files: int = Field(default=25, ge=1, description="Files that a visitor may send at once.")
     archive_members: int = Field(default=200, ge=1, description="Files in one ZIP archive.")
     megabytes: int = Field(
@@ -186,6 +191,14 @@ class DemoRules(BaseModel):
     stored_megabytes: int = Field(
         default=100, ge=1, description="With so much stored, a visitor can send no more."
     )
+    held_megabytes: int = Field(
+        default=50, ge=1,
+        description="Files that a visitor may have in the uploader, together, in megabytes.",
+    )  # fmt: skip
+    held_megabytes_of_all: int = Field(
+        default=200, ge=1,
+        description="Files in all visitors' uploaders together, in megabytes: they lie in memory.",
+    )  # fmt: skip
 
     @property
     def active(self) -> bool:
@@ -203,7 +216,11 @@ class Settings(BaseSettings):
     """Everything an installation may set."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NEUROTRIAGE_", env_file=".env", env_nested_delimiter="__", extra="ignore"
+        env_prefix="NEUROTRIAGE_",
+        # Wherever the program is started from.
+        env_file=PROJECT_ROOT / ".env",
+        env_nested_delimiter="__",
+        extra="ignore",
     )
 
     data: Path | None = Field(

@@ -11,7 +11,6 @@ from core.services.worklist import counters, worklist_page
 from pages.components.guide import show_guide
 from pages.components.installation import shared_installation
 from pages.components.reader import signed_in_reader
-from pages.components.samples import offer_samples
 from pages.components.text import escaped
 from pages.components.visit import follow_workspace
 from pages.components.worklist_actions import show_actions, show_export
@@ -51,8 +50,7 @@ def worklist(at_work: bool) -> None:
         show_actions(installation, me, everybody, view, page)
         show_cases(installation, me, view, page, totals)
     else:
-        show_nothing(totals, view)
-        offer_samples(installation, me)
+        show_nothing(installation, me, view, totals)
     if view.message:
         st.toast(escaped(view.message))
         view.message = None

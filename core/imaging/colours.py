@@ -14,6 +14,11 @@ _COMPOSITE_SPREAD = 0.08
 _COMPOSITE_SHARE = 0.02
 
 
+def luminance(pixels: FloatArray) -> FloatArray:
+    """The brightness (height, width, 1) of colours (height, width, 3)."""
+    return (pixels @ _LUMA)[..., None]
+
+
 def gray_or_composite(pixels: FloatArray) -> tuple[FloatArray, ScanKind]:
     """Tell whether the colours of a picture are sequences; those of a gray one become one channel.
 
@@ -23,12 +28,13 @@ def gray_or_composite(pixels: FloatArray) -> tuple[FloatArray, ScanKind]:
     Returns:
         (height, width, 1) with ``GRAY``, or the same pixels with ``COMPOSITE``.
     """
-    if _channels_differ(pixels):
+    if channels_differ(pixels):
         return pixels, ScanKind.COMPOSITE
-    return (pixels @ _LUMA)[..., None] if pixels.shape[2] == 3 else pixels, ScanKind.GRAY
+    return luminance(pixels) if pixels.shape[2] == 3 else pixels, ScanKind.GRAY
 
 
-def _channels_differ(pixels: FloatArray) -> bool:
+def channels_differ(pixels: FloatArray) -> bool:
+    """Whether a picture (height, width, 1 or 3) is truly coloured, and not by a few marks alone."""
     if pixels.shape[2] == 1:
         return False
     red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]

@@ -16,7 +16,7 @@ __all__ = ["SUPPORTED_SUFFIXES", "ImageFile", "decode", "open_image"]
 SUPPORTED_SUFFIXES = (*PICTURE_SUFFIXES, ".dcm", ".dicom", ".ima", ".nii", ".gz")
 
 
-def open_image(data: bytes) -> ImageFile:
+def open_image(data: bytes, *, kept: bool = False) -> ImageFile:
     """Open a DICOM file, a NIfTI file or a picture.
 
     Cheap for DICOM, whose pixels are decoded frame by frame; a NIfTI file is unpacked, a picture
@@ -25,6 +25,8 @@ def open_image(data: bytes) -> ImageFile:
 
     Args:
         data: the file's bytes.
+        kept: whether they come from the file store: slices of a volume are those that were cut
+            when it was stored.
 
     Raises:
         DirectoryFileError: the file is a DICOMDIR, which holds no picture.
@@ -33,7 +35,7 @@ def open_image(data: bytes) -> ImageFile:
     if is_dicom(data):
         return DicomFile(data)
     if is_nifti(data):
-        return NiftiFile(data)
+        return NiftiFile(data, kept=kept)
     return _PictureFile(data)
 
 

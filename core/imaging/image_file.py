@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from core.types import Scan, SeriesFacts, SlicePlace
+from core.types import FloatArray, Scan, SeriesFacts, SlicePlace
 
 
 class ImageFile(ABC):
@@ -71,6 +71,15 @@ class ImageFile(ABC):
             InputError: the frame is damaged.
             IndexError: there is no such frame.
         """
+
+    def brightest(self, frame: int) -> FloatArray:
+        """A frame as strokes in it are seen, float32 (height, width): coloured ones in full.
+
+        Raises:
+            InputError: the frame is damaged.
+            IndexError: there is no such frame.
+        """
+        return self.scan(frame).pixels.max(axis=2)
 
     def _check_frame(self, frame: int) -> None:
         if not 0 <= frame < self.frame_count:

@@ -1,10 +1,10 @@
 """NIfTI files: a volume, or several, in the coordinates of the scanner.
 
 Slices lie across the axis along which the volume was acquired, which is the one with the largest
-spacing; where the spacings are (nearly) equal, slices are axial. They are shown as radiologists
-expect: the patient's right on the left of axial and coronal slices, the nose on the left of
-sagittal ones, the top of the head at the top; frames follow each other towards the head, the back
-or the right.
+spacing; where the spacings are (nearly) equal, the one that the header names (``dim_info``), and
+else slices are axial. They are shown as radiologists expect: the patient's right on the left of
+axial and coronal slices, the nose on the left of sagittal ones, the top of the head at the top;
+frames follow each other towards the head, the back or the right.
 """
 
 from __future__ import annotations
@@ -36,20 +36,24 @@ class NiftiFile(ImageFile):
 
     source_format = "NIfTI"
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, kept: bool = False) -> None:
         """Read the header and unpack the values.
+
+        Args:
+            data: the file's bytes.
+            kept: whether it was stored before, and its slices are to be those of that time.
 
         Raises:
             InputError: the file is damaged, exceeds a limit, or its values are no MR picture.
         """
         with refusing_damage():
-            self._open(data)
+            self._open(data, kept)
 
-    def _open(self, data: bytes) -> None:
+    def _open(self, data: bytes, kept: bool) -> None:
         header = read_header(data)
         self._values = read_values(data, header)
         *sides, volumes = self._values.shape
-        self._space = Space.of(header, tuple(sides))
+        self._space = Space.of(header, tuple(sides), kept=kept)
         slope, inter = header.get_slope_inter()
         self._scale = (1.0 if slope is None else slope, inter or 0.0)
         self._window = _window(header)
@@ -107,8 +111,10 @@ class NiftiFile(ImageFile):
 
     @cached_property
     def _content(self) -> bytes:
-        """Follows from the values and where they lie."""
+        """Follows from the values, where they lie and how they are cut."""
         kind = repr((self._values.shape, self._values.dtype)).encode()
+        if self._space.by_encoding:
+            kind += b"across %d" % self._space.across.number
         digest = sha256(self._space.affine.tobytes() + kind)
         digest.update(self._values.reshape(-1, order="F"))
         return digest.digest()
@@ -119,6 +125,8 @@ class NiftiFile(ImageFile):
             found.append(
                 "The file does not say how the head lies in it: left and right may be exchanged."
             )
+        if self._space.contradiction is not None:
+            found.append(self._space.contradiction)
         if self._has_gaps:
             found.append("Parts of the volume hold no values; they are shown as background.")
         return found

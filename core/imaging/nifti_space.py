@@ -8,21 +8,14 @@ from typing import Any, Self
 import numpy as np
 from nibabel.orientations import io_orientation
 
-from core.errors import InputError
-from core.imaging.dicom.geometry import (
-    LARGEST_POSITION_MM,
-    SPACINGS_MM,
-    SQUARE_TOLERANCE,
-    plane_of,
-    vector,
-)
+from core.imaging.dicom.geometry import plane_of, vector
+from core.imaging.nifti_affine import RAS_TO_LPS, affine_of
 from core.types import Plane, SlicePlace, Vector
 
 # Spacings closer than this are one resolution.
 _SAME_SPACING = 1.2
-_LARGEST_STRETCH = 2.0
-_TO_MM = {1: 1000.0, 3: 0.001}  # codes of metres and micrometres; all else means millimetres
-_UNITS_OF_SPACE = 7
+# Of dim_info, a bit that the standard leaves free.
+_AS_ACQUIRED = 0x40
 # By the world axis (x, y, z) across the slices: the axes along rows and along columns. Both run
 # against NIfTI's directions (right, front, up), so that rows begin at the patient's right or front
 # and columns at the front or the top.
@@ -30,7 +23,6 @@ _IN_PLANE = {0: (1, 2), 1: (0, 2), 2: (0, 1)}
 # The direction of the slices that makes rows, columns and slices right-handed, as DICOM's normal.
 _ACROSS_SIGN = {0: 1, 1: -1, 2: 1}
 _AXIAL_FIRST = (2, 1, 0)
-_RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -66,6 +58,10 @@ class Space:
         across: the axis from slice to slice.
         row: the axis along the rows of a slice.
         column: the axis along its columns.
+        by_encoding: whether ``across`` is what the header names as the direction of the slices
+            (``dim_info``), and would be another axis without it.
+        contradiction: how the file contradicts itself about the size of its voxels and which of it
+            is believed, in words; None where it does not.
     """
 
     affine: np.ndarray
@@ -73,18 +69,27 @@ class Space:
     across: Axis
     row: Axis
     column: Axis
+    by_encoding: bool = False
+    contradiction: str | None = None
 
     @classmethod
-    def of(cls, header: Any, shape: tuple[int, int, int]) -> Self:
+    def of(cls, header: Any, shape: tuple[int, int, int], *, kept: bool = False) -> Self:
         """The slices of a volume by its NIfTI header.
+
+        Args:
+            header: of the file; may be changed.
+            shape: voxels along its three axes.
+            kept: whether the file was stored before; see ``mark``.
 
         Raises:
             InputError: spacing or orientation are unusable.
         """
+        as_acquired = not kept or bool(int(header["dim_info"]) & _AS_ACQUIRED)
         with np.errstate(all="ignore"):
-            affine, is_oriented = _affine(header)
-        across, row, column = _axes(affine, shape)
-        return cls(affine, is_oriented, across, row, column)
+            affine, is_oriented, contradiction = affine_of(header, as_acquired)
+        encoded = header.get_dim_info()[2] if as_acquired else None
+        axes, by_encoding = _axes(affine, shape, encoded)
+        return cls(affine, is_oriented, *axes, by_encoding, contradiction)
 
     @property
     def plane(self) -> Plane | None:
@@ -100,7 +105,7 @@ class Space:
         voxel[self.row.number] = self.row.voxel(0)
         voxel[self.column.number] = self.column.voxel(0)
         return SlicePlace(
-            origin=vector((self.affine[:3, :3] @ voxel + self.affine[:3, 3]) * _RAS_TO_LPS),
+            origin=vector((self.affine[:3, :3] @ voxel + self.affine[:3, 3]) * RAS_TO_LPS),
             along_row=self.row.direction,
             along_column=self.column.direction,
             spacing_mm=self.spacing_mm,
@@ -122,48 +127,31 @@ class Space:
         return picture if self.column.number < self.row.number else picture.T
 
 
-def _affine(header: Any) -> tuple[np.ndarray, bool]:
-    """Voxels to millimetres (RAS), and whether the file itself says so.
+def mark(header: Any, shape: tuple[int, int, int]) -> None:
+    """Note in the header of a file to be stored that it is read as it was acquired.
 
-    The sform is preferred; a sheared one (of a registration) gives way to the qform. The header's
-    spacing is used without an sform; beside one it may be absent (0), but not tell another scale.
+    Files were stored before ``dim_info`` was heeded, and a spacing beside that of the matrix. What
+    is known of their slices belongs to those that were cut then, so files without the mark are read
+    in the same way for ever.
+
+    Raises:
+        InputError: spacing or orientation are unusable.
     """
-    pixdim = header["pixdim"].astype(np.float64)
-    dimensions = int(header["dim"][0])
-    stated = pixdim[1:4] * [1, 1, dimensions != 2]  # a single slice has none to the next
-    if dimensions == 2 and pixdim[3] == 0:
-        header["pixdim"][3] = pixdim[3] = 1.0
-    if header["pixdim"][0] == 0:  # the standard reads a 0 as a 1
-        header["pixdim"][0] = 1.0
-    unit = _TO_MM.get(int(header["xyzt_units"]) & _UNITS_OF_SPACE, 1.0)
-    spacing = pixdim[1:4] * unit
-    scale = np.array([unit, unit, unit, 1.0])[:, None]
-    has_qform = header["qform_code"] > 0
-    if header["sform_code"] > 0:
-        sform = header.get_sform() * scale
-        _check(sform)
-        if _is_square(sform):
-            _check_agreement(stated * unit, np.linalg.norm(sform[:3, :3], axis=0))
-            return sform, True
-        if not has_qform:
-            raise InputError(
-                "The NIfTI file holds a sheared volume: its axes are not at right angles, so sizes "
-                "in mm would be wrong. Please resample it to a regular grid."
-            )
-    _check_spacing(spacing)
-    if not has_qform:
-        return np.diag([*spacing, 1.0]), False
-    try:
-        qform = header.get_qform() * scale
-    except Exception as error:
-        # Nibabel raises various errors for numbers that are no rotation.
-        raise _unusable() from error
-    _check(qform)
-    return qform, True
+    space = Space.of(header.copy(), shape)
+    if space.by_encoding or space.contradiction is not None:
+        header["dim_info"] = int(header["dim_info"]) | _AS_ACQUIRED
 
 
-def _axes(affine: np.ndarray, shape: tuple[int, int, int]) -> tuple[Axis, Axis, Axis]:
-    """The axes across slices, along rows and along columns."""
+def _axes(
+    affine: np.ndarray, shape: tuple[int, int, int], encoded: int | None
+) -> tuple[tuple[Axis, Axis, Axis], bool]:
+    """The axes across slices, along rows and along columns; whether the encoding decided that.
+
+    Args:
+        affine: from voxels to millimetres.
+        shape: voxels along the array's axes.
+        encoded: the array's axis that the header names as that of the slices, if it does.
+    """
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     # Of each of the array's axes the nearest world axis and the sign of its direction.
     nearest = io_orientation(affine)
@@ -172,60 +160,14 @@ def _axes(affine: np.ndarray, shape: tuple[int, int, int]) -> tuple[Axis, Axis, 
     def axis(world_axis: int, sign: int) -> Axis:
         number = world[world_axis]
         step = sign * int(nearest[number, 1])
-        direction = affine[:3, number] / spacing[number] * step * _RAS_TO_LPS
+        direction = affine[:3, number] / spacing[number] * step * RAS_TO_LPS
         return Axis(number, step, shape[number], float(spacing[number]), vector(direction))
 
     flat = [a for a in _AXIAL_FIRST if shape[world[a]] == 1]
     thick = [a for a in _AXIAL_FIRST if spacing[world[a]] * _SAME_SPACING >= spacing.max()]
-    across = (flat or thick)[0]
+    across = usual = (flat or thick)[0]
+    # A header that was copied from another volume may name an axis that cannot be.
+    across = next((a for a in flat or thick if world[a] == encoded), across)
     row, column = _IN_PLANE[across]
-    return axis(across, _ACROSS_SIGN[across]), axis(row, -1), axis(column, -1)
-
-
-def _check_spacing(spacing: np.ndarray) -> None:
-    low, high = SPACINGS_MM
-    if not ((spacing >= low) & (spacing <= high)).all():
-        raise InputError(
-            "The NIfTI file gives its voxels an impossible spacing "
-            f"({_shown(spacing)} mm). Please export it again."
-        )
-
-
-def _check_agreement(spacing: np.ndarray, of_matrix: np.ndarray) -> None:
-    """Refuse a header's spacing (0 where it gives none) that is of another scale than the matrix's.
-
-    A registration may well have stretched the matrix a little.
-    """
-    agrees = (spacing >= of_matrix / _LARGEST_STRETCH) & (spacing <= of_matrix * _LARGEST_STRETCH)
-    if not (agrees | (spacing == 0)).all():
-        raise InputError(
-            "The NIfTI file's header and its orientation matrix contradict each other: voxels are "
-            f"{_shown(spacing)} mm by the one and {_shown(of_matrix)} mm by the other. "
-            "Please export it again."
-        )
-
-
-def _shown(spacing: np.ndarray) -> str:
-    return " × ".join(f"{value:g}" for value in spacing)
-
-
-def _check(affine: np.ndarray) -> None:
-    """Refuse what maps voxels to nowhere."""
-    if not np.isfinite(affine).all() or np.abs(affine[:3, 3]).max() > LARGEST_POSITION_MM:
-        raise _unusable()
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not lengths.all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < SQUARE_TOLERANCE:
-        raise _unusable()
-    _check_spacing(lengths)
-
-
-def _is_square(affine: np.ndarray) -> bool:
-    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return bool(np.abs(directions.T @ directions - np.eye(3)).max() <= SQUARE_TOLERANCE)
-
-
-def _unusable() -> InputError:
-    return InputError(
-        "The NIfTI file does not say usably how its volume lies in space (its affine cannot be "
-        "inverted). Please export it again."
-    )
+    axes = axis(across, _ACROSS_SIGN[across]), axis(row, -1), axis(column, -1)
+    return axes, across != usual

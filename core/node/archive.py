@@ -152,8 +152,11 @@ class WebArchive:
         session = _Session()
         if settings.archive_user:
             session.auth = settings.archive_user, settings.archive_password.get_secret_value()
+        client_context(settings)  # so that a file that cannot be read is told at once
+        if settings.tls_certificate is not None:
+            paths = (settings.tls_certificate, settings.tls_key or settings.tls_certificate)
+            session.cert = tuple(map(str, paths))
         if settings.archive_ca is not None:
-            client_context(settings)  # so that a file that cannot be read is told at once
             session.verify = str(settings.archive_ca)
         self._client = DICOMwebClient(
             settings.archive_url, session=session, timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS)

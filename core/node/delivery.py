@@ -9,7 +9,7 @@ from core.errors import NeuroTriageError
 from core.node.archive import Archive, ArchiveError
 from core.node.patient import with_patient
 from core.services import deliveries
-from core.services.deliveries import Delivery
+from core.services.deliveries import Delivery, SentReport
 from core.services.faults import fault
 from core.services.installation import Installation, now
 from core.services.programs import lease_owner
@@ -88,14 +88,14 @@ class Deliverer:
 
     def _deliver(self, delivery: Delivery) -> None:
         try:
-            what = self._send(delivery)
+            what, report = self._send(delivery)
         except NeuroTriageError as error:
             reason = str(error)
         except Exception as error:  # one that cannot be sent must not hold up the others
             log.error("Results of series %d: %s", delivery.series_id, fault(error))
             reason = _FAULT
         else:
-            deliveries.sent(self._installation, delivery, self._owner, what)
+            deliveries.sent(self._installation, delivery, self._owner, what, report)
             log.info("Results of series %d sent (%s).", delivery.series_id, what)
             return
         again = deliveries.not_sent(self._installation, delivery, self._owner, reason)
@@ -104,8 +104,8 @@ class Deliverer:
             delivery.series_id, "to be tried again" if again else "given up", reason,
         )  # fmt: skip
 
-    def _send(self, delivery: Delivery) -> str:
-        """Send the results of a series; says what they were."""
+    def _send(self, delivery: Delivery) -> tuple[str, SentReport | None]:
+        """Send the results of a series; says what they were, and which report was among them."""
         study = self._archive.study(delivery.study_uid)
         if study is None:
             raise ArchiveError(_UNKNOWN)
@@ -118,4 +118,10 @@ class Deliverer:
         if not datasets:
             raise ArchiveError("There are no results that an archive keeps.")
         self._archive.store(datasets)
-        return " and ".join(sorted(f"DICOM {dataset.Modality}" for dataset in datasets))
+        reports = [
+            SentReport(str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID))
+            for dataset in datasets
+            if dataset.Modality == "SR"
+        ]
+        what = " and ".join(sorted(f"DICOM {dataset.Modality}" for dataset in datasets))
+        return what, next(iter(reports), None)

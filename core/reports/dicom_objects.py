@@ -26,6 +26,7 @@ from pydicom.valuerep import DA, TM
 
 from core.errors import InputError
 from core.imaging.dicom.values import made_uid
+from core.store.sent_reports import SentReport
 from core.types import SlicePlace
 
 # It logs UIDs, and names that it takes for none.
@@ -35,7 +36,8 @@ log = logging.getLogger(__name__)
 
 PRODUCT = "NeuroTriage"
 # A source's number 3 becomes 391 (segmentation) and 392 (report): beside each other in a viewer.
-_SERIES_NUMBERS = 100
+# Results that are sent later count on by two, up to 398; then the descriptions tell them apart.
+_SERIES_NUMBERS, _MOST_RENUMBERED = 100, 3
 _Made = TypeVar("_Made", bound=SOPClass)
 _TIMES = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM}
 _SEX = ("M", "F", "O")
@@ -106,15 +108,24 @@ class Making:
         model_version: identity of the weights.
         made_at: when the analysis was finished; with a time zone.
         seed: what the result is made of, in one line: UIDs follow from it.
+        earlier: reports of the same series that are in the archive, oldest first. The result says
+            that it comes after them, and has other UIDs than one that does not.
     """
 
     model_version: str
     made_at: datetime
     seed: str
+    earlier: tuple[SentReport, ...] = ()
 
     def uid(self, purpose: str) -> str:
         """A UID for one part of the result; the same seed and purpose give the same."""
-        return made_uid(f"{self.seed}\0{purpose}".encode())
+        after = [self.earlier[-1].instance_uid] if self.earlier else []
+        return made_uid("\0".join([self.seed, *after, purpose]).encode())
+
+    def described(self, what: str) -> str:
+        """The description of a series of results, which tells it from those sent earlier."""
+        version = f", version {len(self.earlier) + 1}" if self.earlier else ""
+        return f"{PRODUCT}: {what} (research){version}"
 
 
 def source_header(data: bytes) -> Dataset:
@@ -156,10 +167,11 @@ def series_attributes(source: Dataset, making: Making, kind: str, digit: int) ->
         digit: last digit of the number of the series.
     """
     local = making.made_at.astimezone()
+    later = min(len(making.earlier), _MOST_RENUMBERED)
     return {
         "series_instance_uid": making.uid(f"{kind} series"),
-        "series_number": _number(source) * _SERIES_NUMBERS + 90 + digit,
-        "sop_instance_uid": making.uid(f"{kind} instance"),
+        "series_number": _number(source) * _SERIES_NUMBERS + 90 + digit + 2 * later,
+        "sop_instance_uid": instance_uid(making, kind),
         "instance_number": 1,
         "manufacturer": PRODUCT,
         "manufacturer_model_name": PRODUCT,
@@ -170,6 +182,11 @@ def series_attributes(source: Dataset, making: Making, kind: str, digit: int) ->
         "content_time": local.time().replace(microsecond=0),
         "specific_character_set": "ISO_IR 192",
     }
+
+
+def instance_uid(making: Making, kind: str) -> str:
+    """UID of an object, ``SEG`` or ``SR``, that comes about so."""
+    return making.uid(f"{kind} instance")
 
 
 def copied(header: Dataset) -> Dataset:

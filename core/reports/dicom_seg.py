@@ -128,7 +128,7 @@ def _segmentation(
         omit_empty_frames=True,
         content_label="OUTLINED_REGION",
         content_description=_UNVERIFIED,
-        series_description=f"{PRODUCT}: {LABELS[kind]} (research)",
+        series_description=making.described(LABELS[kind]),
         **series_attributes(sources[0], making, "SEG", 1),
     )
 

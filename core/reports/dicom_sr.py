@@ -13,31 +13,28 @@ from dataclasses import dataclass
 
 from highdicom.seg import Segmentation
 from highdicom.sr import (
-    AlgorithmIdentification,
     ComprehensiveSR,
     DeviceObserverIdentifyingAttributes,
     FindingSite,
-    Measurement,
     MeasurementReport,
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
     ObserverContext,
     QualitativeEvaluation,
     ReferencedSegment,
-    RelationshipTypeValues,
     SourceImageForMeasurementGroup,
     SourceSeriesForSegmentation,
-    TextContentItem,
     TrackingIdentifier,
     VolumetricROIMeasurementsAndQualitativeEvaluations,
 )
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
-from pydicom.sr.coding import Code
+from pydicom.uid import ComprehensiveSRStorage
 
 from core.imaging.dicom.values import made_uid
 from core.inference.volume_measure import VolumeMeasures
 from core.reports import dicom_codes
+from core.reports.dicom_items import Group, algorithm, comment, count, percent, sizes
 from core.reports.dicom_objects import (
     PRODUCT,
     Making,
@@ -49,7 +46,7 @@ from core.reports.dicom_objects import (
     settle,
 )
 from core.reports.dicom_seg import MEANINGS, TYPES, tracking_id
-from core.triage import words
+from core.triage import volume_words, words
 from core.types import CLASSES, ScanFinding
 
 _UNFIT = (
@@ -64,10 +61,6 @@ _DIAMETER = (
     "The diameter is the longest in the plane of the slices, of the largest connected region of a "
     "slice."
 )
-_CM3 = Code("cm3", "UCUM", "cubic centimeter")
-_MM2 = Code("mm2", "UCUM", "square millimeter")
-
-_Group = MeasurementsAndQualitativeEvaluations | VolumetricROIMeasurementsAndQualitativeEvaluations
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +73,8 @@ class SeriesFinding:
         finding: of that slice.
         decision_threshold: tumour probability from which a tumour is suspected.
         analysed: how many slices the model has looked at.
+        standing_out: index and finding of a slice that is suspicious although the leading one is
+            not; None where there is none.
         measures: of the outlined region; None where nothing is outlined.
         area_mm2: of the outlined region, where the series has one slice only and the pixel spacing
             is known.
@@ -92,6 +87,7 @@ class SeriesFinding:
     analysed: int
     measures: VolumeMeasures | None
     area_mm2: float | None = None
+    standing_out: tuple[int, ScanFinding] | None = None
 
 
 def measurement_report(
@@ -119,7 +115,7 @@ def _report(
     segmentation: Segmentation | None,
     making: Making,
 ) -> ComprehensiveSR:
-    groups: list[_Group] = [_classification(series, making)]
+    groups: list[Group] = [_classification(series, making)]
     if series.measures is not None:
         groups.append(_region(series, series.measures, segmentation, making))
     observer = DeviceObserverIdentifyingAttributes(
@@ -147,20 +143,33 @@ def _report(
         is_final=False,
         is_verified=False,
         coding_schemes=[dicom_codes.PRIVATE_SCHEME],
-        series_description=f"{PRODUCT}: measurements (research)",
+        series_description=making.described("measurements"),
+        previous_versions=_predecessors(sources[0], making),
         **series_attributes(sources[0], making, "SR", 2),
     )
 
 
+def _predecessors(source: Dataset, making: Making) -> list[Dataset] | None:
+    """The report that this one takes the place of; None where there is none."""
+    if not making.earlier:
+        return None
+    one = Dataset()
+    one.StudyInstanceUID = source.StudyInstanceUID
+    one.SeriesInstanceUID = making.earlier[-1].series_uid
+    one.SOPClassUID = ComprehensiveSRStorage
+    one.SOPInstanceUID = making.earlier[-1].instance_uid
+    return [one]
+
+
 def _classification(series: SeriesFinding, making: Making) -> MeasurementsAndQualitativeEvaluations:
     finding = series.finding
-    numbers = [_percent(dicom_codes.PROBABILITIES[c], finding.probabilities[c]) for c in CLASSES]
+    numbers = [percent(dicom_codes.PROBABILITIES[c], finding.probabilities[c]) for c in CLASSES]
     numbers += [
-        _percent(dicom_codes.TUMOUR_PROBABILITY, finding.tumour_probability),
-        _percent(dicom_codes.THRESHOLD, series.decision_threshold),
-        _count(dicom_codes.SLICES, len(series.slices)),
-        _count(dicom_codes.SLICES_ANALYSED, series.analysed),
-        _count(dicom_codes.SLICES_MASKED, series.measures.masked_slices if series.measures else 0),
+        percent(dicom_codes.TUMOUR_PROBABILITY, finding.tumour_probability),
+        percent(dicom_codes.THRESHOLD, series.decision_threshold),
+        count(dicom_codes.SLICES, len(series.slices)),
+        count(dicom_codes.SLICES_ANALYSED, series.analysed),
+        count(dicom_codes.SLICES_MASKED, series.measures.masked_slices if series.measures else 0),
     ]
     yes_or_no = codes.SCT.Yes if finding.suspected else codes.SCT.No
     likeness = dicom_codes.LIKE if finding.in_distribution else dicom_codes.UNLIKE
@@ -169,7 +178,7 @@ def _classification(series: SeriesFinding, making: Making) -> MeasurementsAndQua
         tracking_identifier=TrackingIdentifier(
             uid=making.uid("classification"), identifier=f"{PRODUCT} classification"
         ),
-        algorithm_id=_algorithm(making),
+        algorithm_id=algorithm(making),
         finding_sites=[FindingSite(codes.SCT.Brain)],
         measurements=numbers,
         qualitative_evaluations=[
@@ -195,15 +204,23 @@ def _classification(series: SeriesFinding, making: Making) -> MeasurementsAndQua
     ]
     if len(series.slices) > 1:
         said.append(
-            "The values are those of the slice that is referred to: the most suspicious one that "
-            "its neighbours agree with."
+            "The values are those of the slice that is referred to: the most suspicious one, where "
+            "slices are thin one that its neighbours agree with."
+        )
+    if series.standing_out is not None:
+        index, odd = series.standing_out
+        header, frame = series.slices[index].header, series.slices[index].frame + 1
+        frames = f", frame {frame}" if "NumberOfFrames" in header else ""
+        said.append(
+            f"{volume_words.standing_out(odd, index)} Its SOP Instance UID is "
+            f"{header.SOPInstanceUID}{frames}."
         )
     if series.analysed < len(series.slices):
         said.append(
             f"Of {len(series.slices)} slices {len(series.slices) - series.analysed} could not be "
             "analysed."
         )
-    _comment(group, *said)
+    comment(group, *said)
     return group
 
 
@@ -212,19 +229,19 @@ def _region(
     measures: VolumeMeasures,
     segmentation: Segmentation | None,
     making: Making,
-) -> _Group:
+) -> Group:
     kind = series.finding.kind
     shared = {
         "tracking_identifier": TrackingIdentifier(
             uid=making.uid("region"), identifier=tracking_id(making)
         ),
-        "algorithm_id": _algorithm(making),
+        "algorithm_id": algorithm(making),
         "finding_category": codes.SCT.MorphologicallyAbnormalStructure,
         "finding_type": TYPES[kind],
         "finding_sites": [FindingSite(codes.SCT.Brain)],
-        "measurements": _sizes(series, measures),
+        "measurements": sizes(measures, series.area_mm2),
     }
-    group: _Group
+    group: Group
     if segmentation is None:
         group = MeasurementsAndQualitativeEvaluations(**shared)
     else:
@@ -239,58 +256,5 @@ def _region(
             ),
             **shared,
         )
-    _comment(group, MEANINGS[kind], _DIAMETER)
+    comment(group, MEANINGS[kind], _DIAMETER)
     return group
-
-
-def _sizes(series: SeriesFinding, measures: VolumeMeasures) -> list[Measurement]:
-    sizes = []
-    if measures.volume_mm3 is not None:
-        sizes.append(
-            Measurement(
-                name=codes.SCT.Volume, value=_rounded(measures.volume_mm3 / 1000, 4), unit=_CM3
-            )
-        )
-    if series.area_mm2 is not None:
-        sizes.append(
-            Measurement(name=codes.SCT.Area, value=_rounded(series.area_mm2, 2), unit=_MM2)
-        )
-    if measures.diameter_mm is not None:
-        sizes.append(
-            Measurement(
-                name=codes.SCT.Diameter,
-                value=_rounded(measures.diameter_mm, 2),
-                unit=codes.UCUM.Millimeter,
-                derivation=codes.SCT.Maximum,
-            )
-        )
-    return sizes
-
-
-def _algorithm(making: Making) -> AlgorithmIdentification:
-    return AlgorithmIdentification(
-        name=PRODUCT, version=making.model_version, family=codes.DCM.ArtificialIntelligence
-    )
-
-
-def _percent(name: Code, share: float) -> Measurement:
-    return Measurement(name=name, value=_rounded(share * 100, 3), unit=codes.UCUM.Percent)
-
-
-def _count(name: Code, count: int) -> Measurement:
-    return Measurement(name=name, value=count, unit=codes.UCUM.NoUnits)
-
-
-def _rounded(value: float, digits: int) -> float:
-    """A decimal string (DS) has 16 characters at most."""
-    return round(float(value), digits)
-
-
-def _comment(group: _Group, *sentences: str | None) -> None:
-    group[0].ContentSequence.append(
-        TextContentItem(
-            name=dicom_codes.COMMENT,
-            value=" ".join(one for one in sentences if one),
-            relationship_type=RelationshipTypeValues.CONTAINS,
-        )
-    )

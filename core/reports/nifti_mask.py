@@ -13,8 +13,12 @@ from core.imaging.nifti_read import read_header
 from core.imaging.nifti_space import Space
 from core.types import UInt8Array
 
+_DIRECTIONS = 0x3F  # of dim_info, all bits that the standard uses
 
-def nifti_mask(source: bytes, masks: Iterable[tuple[int, UInt8Array]]) -> bytes:
+
+def nifti_mask(
+    source: bytes, masks: Iterable[tuple[int, UInt8Array]], *, kept: bool = False
+) -> bytes:
     """The masks of a volume as ``.nii.gz``, uint8: 1 where masked, else 0.
 
     Shape, affine, orientation and units are those of the source; of a source with several volumes,
@@ -24,13 +28,14 @@ def nifti_mask(source: bytes, masks: Iterable[tuple[int, UInt8Array]]) -> bytes:
         source: the NIfTI file, plain or packed.
         masks: frame number and mask of each masked slice; the mask as the slice is shown, uint8
             (rows, columns), not 0 where masked. All of one volume.
+        kept: whether the file comes from the file store, as in ``core.imaging.open_image``.
 
     Raises:
         ValueError: a mask has another size than its slice.
     """
     header = read_header(source)
     mask = np.zeros((*header.get_data_shape(), 1)[:3], np.uint8)
-    space = Space.of(header.copy(), mask.shape)
+    space = Space.of(header.copy(), mask.shape, kept=kept)
     for frame, shown in masks:
         # The slice as it is shown is a view into the volume: what is written there is turned back.
         voxels = space.cut(mask, frame % space.across.length)
@@ -48,6 +53,7 @@ def _packed(mask: UInt8Array, source: Nifti1Header) -> bytes:
     header["descrip"] = b"Outlined by a model, not verified; research use"
     header["aux_file"] = b""
     header.set_intent("label")
+    header["dim_info"] = int(header["dim_info"]) & _DIRECTIONS
     kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
     # Without an affine of its own the image keeps what is written in the header, to the last bit.
     image = kind(mask, None, header)

@@ -10,22 +10,20 @@ from pathlib import Path
 
 from core.config import settings
 from core.errors import InputError
-from core.imaging import ImageFile, check_head_mr, open_image
-from core.imaging.dicom import is_dicom
-from core.imaging.nifti_read import is_nifti
+from core.imaging import ImageFile
 from core.inference import Engine
 from core.inference.volume_measure import MaskedSlice, VolumeMeasures, measure_volume
-from core.services.analyse import Outcome, Source, Success, analyse_all, read_file, scan_finding
+from core.services.analyse import Outcome, Source, Success, analyse_all, scan_finding
+from core.services.input_files import input_files, is_dicom_file
 from core.services.rle import decode_rle, encode_rle
-from core.services.slice_order import Rank, in_order, speaker
-from core.store.slices import distinct
+from core.services.slice_order import Rank, in_order, speaker, standing_out
+from core.store.slices import Identity, distinct, parted_notice, parts
 from core.triage.volumes import series_name
 from core.types import Scan, ScanFinding, ScoringState, SeriesFacts, SlicePlace
 
 __all__ = ["AnalysedSlice", "FileAnalysis", "VolumeSummary", "is_dicom_file"]
 
-# Enough to recognise a file by: DICOM's preamble, or the beginning of what gzip has packed.
-_HEAD_BYTES = 1 << 16
+_NOTHING = "The file is empty."
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,8 @@ class AnalysedSlice:
         place: where in the patient it lies; None where not known.
         position_mm: where it lies along its normal; known without the pixel spacing too.
         spacing_mm: millimetres between rows and between columns, where known.
-        volume: number of its volume, from 1 in the order of their first slices.
+        volume: number of its volume, from 1 in the order of their first slices. A volume that
+            shows the same places several times is parted once all its slices are known.
     """
 
     facts: SeriesFacts
@@ -55,6 +54,9 @@ class VolumeSummary:
 
     Attributes:
         volume: its number.
+        part: which one of the volumes under this number, from 1, where the series shows the same
+            places several times, see ``core.store.slices``; None for the only one.
+        outcomes: numbers of its slices, from 1 among all outcomes, in the order in which they lie.
         name: of the series, such as ``T1 with contrast, axial, series 5``.
         notices: what a reader should know of its files, in words.
         slices: how many there are.
@@ -62,17 +64,22 @@ class VolumeSummary:
         unlike_training: of these, unlike the scans of the training.
         leading: name of the file and number of the frame that speak for the volume, see
             ``core.triage.volumes``; None where nothing was analysed.
-        finding: what the model says of that slice.
+        stands_out: likewise for a slice that is suspicious although that one is not; None where
+            there is none.
+        finding: what the model says of the slice that speaks.
         measures: size of the masked region over all slices; None where nothing is masked.
     """
 
     volume: int
+    part: int | None
+    outcomes: tuple[int, ...]
     name: str
     notices: tuple[str, ...]
     slices: int
     analysed: int
     unlike_training: int
     leading: tuple[str, int] | None
+    stands_out: tuple[str, int] | None
     finding: ScanFinding | None
     measures: VolumeMeasures | None
 
@@ -81,6 +88,7 @@ class VolumeSummary:
 class _Result:
     """What is kept of a slice until its volume is complete: no pixels, a packed mask."""
 
+    number: int
     input: str
     instance_uid: str
     rank: Rank
@@ -119,36 +127,34 @@ class FileAnalysis:
     def outcomes(self) -> Iterator[tuple[Outcome, AnalysedSlice | None]]:
         """One outcome for each slice or picture, in the order of the files; slices say whence.
 
-        A file that cannot be used gives one failure.
+        A file that cannot be used gives one failure, and so does one in an archive.
         """
         whence: deque[AnalysedSlice | None] = deque()
-        for outcome in analyse_all(self._engine, self._sources(whence)):
+        found = analyse_all(self._engine, self._sources(whence))
+        for number, outcome in enumerate(found, start=1):
             one = whence.popleft()
             if one is not None:
-                self._keep(one, outcome)
+                self._keep(number, one, outcome)
             yield outcome, one
 
     def summaries(self) -> list[VolumeSummary]:
         """What came of the volumes of two slices or more, once all outcomes are there."""
-        return [_summary(one) for one in self._volumes if len(one.results) > 1]
+        return [summary for one in self._volumes for summary in _summaries(one)]
 
     def _sources(self, whence: deque[AnalysedSlice | None]) -> Iterator[Source]:
-        for name, path in self._files:
-            try:
-                file = _opened(path)
-            except InputError as error:
+        last = -1
+        for one in input_files(self._files, settings().upload):
+            self.expected += one.number == last  # another file of an archive
+            last = one.number
+            if one.image is None:
                 whence.append(None)
-                yield Source(name, _failing(str(error)))
+                yield Source(one.name, one.data or _failing(one.problem or _NOTHING))
                 continue
-            if file is None:
-                whence.append(None)
-                yield Source(name, path)
-                continue
-            self.expected += file.frame_count - 1
-            for frame in range(file.frame_count):
-                facts = file.facts(frame)
-                whence.append(None if facts is None else self._slice(facts, file, frame))
-                yield Source(name, partial(file.scan, frame))
+            self.expected += one.image.frame_count - 1
+            for frame in range(one.image.frame_count):
+                facts = one.image.facts(frame)
+                whence.append(None if facts is None else self._slice(facts, one.image, frame))
+                yield Source(one.name, partial(one.image.scan, frame))
 
     def _slice(self, facts: SeriesFacts, file: ImageFile, frame: int) -> AnalysedSlice:
         fitting = (
@@ -170,7 +176,7 @@ class FileAnalysis:
             volume=volume.number,
         )
 
-    def _keep(self, one: AnalysedSlice, outcome: Outcome) -> None:
+    def _keep(self, number: int, one: AnalysedSlice, outcome: Outcome) -> None:
         finding = mask = None
         if isinstance(outcome, Success):
             finding = scan_finding(outcome.analysis, outcome.scan.spacing_mm)
@@ -180,39 +186,10 @@ class FileAnalysis:
         results = self._volumes[one.volume - 1].results
         rank = Rank(one.position_mm, one.facts.taken, one.frame, len(results))
         results.append(
-            _Result(outcome.name, one.facts.instance_uid, rank, one.spacing_mm, finding, mask)
+            _Result(
+                number, outcome.name, one.facts.instance_uid, rank, one.spacing_mm, finding, mask
+            )
         )
-
-
-def is_dicom_file(path: Path) -> bool:
-    """Whether a file begins as DICOM files do, whatever its name; False where it cannot be read."""
-    return is_dicom(_head(path))
-
-
-def _head(path: Path) -> bytes:
-    """The beginning of a file; empty where it cannot be read."""
-    if not path.is_file():  # opening a pipe would wait for a writer
-        return b""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(_HEAD_BYTES)
-    except OSError:
-        return b""
-
-
-def _opened(path: Path) -> ImageFile | None:
-    """A DICOM or NIfTI file; None for whatever else is at the path.
-
-    Raises:
-        InputError: it cannot be used.
-    """
-    head = _head(path)
-    if not (is_dicom(head) or is_nifti(head)):
-        return None  # what is wrong with it is said where pictures are read
-    file = open_image(read_file(path))
-    if file.series is not None:
-        check_head_mr(file.series)
-    return file
 
 
 def _failing(reason: str) -> Callable[[], Scan]:
@@ -222,25 +199,43 @@ def _failing(reason: str) -> Callable[[], Scan]:
     return fail
 
 
-def _summary(volume: _Volume) -> VolumeSummary:
+def _summaries(volume: _Volume) -> Iterator[VolumeSummary]:
+    """One for each part of two slices or more, as the application has them."""
     once = distinct(
         volume.results,
-        lambda one: (one.instance_uid, one.rank.frame, one.rank.position_mm),
+        _identity,
         lambda one: ScoringState.SCORED if one.finding else ScoringState.FAILED,
     )
-    results = in_order(once, lambda one: one.rank)
+    of_part = parts(once, _identity, lambda one: one.rank.taken)
+    several = max(of_part, default=0) > 0
+    for part in sorted(set(of_part)):
+        slices = [one for one, its in zip(once, of_part, strict=True) if its == part]
+        if len(slices) > 1:
+            yield _summary(volume, slices, part if several else None)
+
+
+def _identity(one: _Result) -> Identity:
+    return one.instance_uid, one.rank.frame, one.rank.position_mm
+
+
+def _summary(volume: _Volume, slices: list[_Result], part: int | None) -> VolumeSummary:
+    results = in_order(slices, lambda one: one.rank)
     findings = [one.finding for one in results]
     chosen = speaker(findings, [one.rank for one in results], settings().priority)
+    odd = standing_out(findings, chosen, settings().priority)
     analysed = [one for one in results if one.finding is not None]
     facts = volume.facts
     return VolumeSummary(
         volume=volume.number,
+        part=None if part is None else part + 1,
+        outcomes=tuple(one.number for one in results),
         name=series_name(facts.sequence, facts.plane, facts.number),
-        notices=tuple(volume.notices),
+        notices=(*volume.notices, *([] if part is None else [parted_notice(part)])),
         slices=len(results),
         analysed=len(analysed),
         unlike_training=sum(not one.finding.in_distribution for one in analysed if one.finding),
         leading=None if chosen is None else (results[chosen].input, results[chosen].rank.frame),
+        stands_out=None if odd is None else (results[odd].input, results[odd].rank.frame),
         finding=None if chosen is None else findings[chosen],
         measures=measure_volume(
             MaskedSlice(

@@ -25,8 +25,7 @@ class Upload:
     """One uploaded file.
 
     Attributes:
-        name: the file's name; kept in the uploader's list of the batch only, and only of an
-            ordinary picture that is read.
+        name: the file's name; told to the uploader, stored nowhere.
         data: its bytes, or an open file with them.
     """
 

@@ -8,9 +8,18 @@ from __future__ import annotations
 from core.services.installation import Installation, now
 from core.store import audit, deliveries
 from core.store.deliveries import Delivery
+from core.store.sent_reports import SentReport, note_sent
 from core.store.study_keys import patients_share_study
 
-__all__ = ["Delivery", "not_sent", "queue_finished", "retry_failed", "sent", "take"]
+__all__ = [
+    "Delivery",
+    "SentReport",
+    "not_sent",
+    "queue_finished",
+    "retry_failed",
+    "sent",
+    "take",
+]
 
 # Longer than an archive takes for the results of a series; whoever is killed holds them so long.
 LEASE_SECONDS = 600.0
@@ -73,7 +82,13 @@ def take(installation: Installation, owner: str) -> Delivery | None:
         return deliveries.take(session, owner, at + LEASE_SECONDS, at)
 
 
-def sent(installation: Installation, delivery: Delivery, owner: str, what: str) -> None:
+def sent(
+    installation: Installation,
+    delivery: Delivery,
+    owner: str,
+    what: str,
+    report: SentReport | None = None,
+) -> None:
     """Note that results are in the archive, in the history of the case too.
 
     Args:
@@ -81,10 +96,13 @@ def sent(installation: Installation, delivery: Delivery, owner: str, what: str) 
         delivery: the results.
         owner: who took them.
         what: what was sent, such as ``DICOM SEG and SR``.
+        report: the report among it; one that is made of the series later names it.
     """
     at = now()
     with installation.database.transaction() as session:
         if deliveries.finish(session, delivery.id, owner, at):
+            if report is not None:
+                note_sent(session, delivery.series_id, report)
             text = f"Results of {_name(delivery)} ({what}) sent to the archive"
             audit.log_action(
                 session, action="results_sent", text=text, now=at, study_id=delivery.study_id

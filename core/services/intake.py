@@ -12,7 +12,7 @@ from core.services.details import contradictions
 from core.services.installation import Installation, now
 from core.services.ranking import ONE_LINE_SECONDS, rerank
 from core.services.receipt import ReceivedFile
-from core.services.same_slice import shows_another
+from core.services.same_slice import other_figures, shows_another
 from core.store import audit, batches, images, series, slices, studies
 from core.store.rows import folded_reference
 from core.store.series import Origin
@@ -64,7 +64,7 @@ class Intake:
         """How the files come."""
         return "node" if self.batch_id is None else "upload"
 
-    def link(self, name: str, stored_name: str, file: ReceivedFile) -> tuple[BatchItem, int | None]:
+    def link(self, name: str, stored_name: str, file: ReceivedFile) -> BatchItem:
         """Make a file's images scans of their case: a slice each, or the one picture.
 
         Rows are locked in the order that all transactions keep: the images, then the case.
@@ -75,7 +75,7 @@ class Intake:
             file: what was stored.
 
         Returns:
-            What became of it, and the number of its note in the list of the upload, if any.
+            What became of it.
         """
         session, at = self.session, now()
         rules = self.installation.settings.priority
@@ -99,13 +99,18 @@ class Intake:
             file = _noticed(file, _OTHER_PATIENT.format(_numbers(others)))
             said.append(_OTHER_PATIENT.format(_numbers(others)))
             self._warn(others, case_id, at)
-        scans, reused = self._scans(case_id, [image_id for image_id, _ in found], file)
+        scans, made_series, reused = self._scans(case_id, [number for number, _ in found], file)
         if reused:
             said.append(_OTHER_PICTURE)
         linked = self._link_scans(case_id, scans, at)
         added = any(new for _, new in linked)
         if not all(new for _, new in linked):
             slices.drop_unused(session, [image_id for image_id, new in found if new])
+            if figures := self._other_figures(linked, file):
+                file = _noticed(file, figures)
+                said.append(figures)
+        if not added:
+            series.drop(session, made_series)
         reasons = _known_reasons(case_id, added, cases)
         outcome = ItemOutcome.LINKED if reasons else ItemOutcome.RECEIVED
         reasons += said
@@ -117,12 +122,9 @@ class Intake:
         rerank(session, self.installation.settings, case_id, at)
         reason = " ".join([*reasons, *file.notices]) or None
         self._log(case_id, file, added, at)
-        note = None
         if self.batch_id is not None:
-            note = batches.add_item(
-                session, self.batch_id, stored_name, outcome, reason, linked[0][0]
-            )
-        return BatchItem(name, outcome, reason, case_id), note
+            batches.add_item(session, self.batch_id, stored_name, outcome, reason, linked[0][0])
+        return BatchItem(name, outcome, reason, case_id)
 
     def _key(self, file: ReceivedFile) -> tuple[str | None, tuple[int, ...]]:
         """What makes the file's case one, if anything; cases of other patients in its study."""
@@ -130,7 +132,8 @@ class Intake:
         if facts is not None and file.source_format == _DICOM:
             # The same whether the files keep their UIDs or not: the study is one case anyway.
             study_uid = self.installation.pseudonyms.uid(facts.study_uid)
-            return key_of_study(self.session, study_uid, facts.patient_reference)
+            patient, number = facts.patient_reference, file.patient_number
+            return key_of_study(self.session, study_uid, patient, number)
         if details.patient_reference is not None:
             reference = folded_reference(details.patient_reference)
             return f"reference:{reference}|{details.study_date or ''}", ()
@@ -170,31 +173,33 @@ class Intake:
 
     def _scans(
         self, case_id: int, image_ids: Sequence[int], file: ReceivedFile
-    ) -> tuple[list[images.NewScan], bool]:
-        """Scans for a file's images, in their series; and whether their UID is another's, too."""
+    ) -> tuple[list[images.NewScan], list[int], bool]:
+        """Scans for a file's images, series made for them; whether their UID is another's, too."""
         volume = 0
         last: SeriesFacts | None = None
-        new = []
+        new, made = [], []
         for image_id, one in zip(image_ids, file.slices, strict=True):
             facts = one.facts
             if facts is None:
                 new.append(images.NewScan(image_id))
                 continue
             if last is None or (facts.stack, facts.measured) != (last.stack, last.measured):
-                volume, _ = series.find_or_create_series(
+                volume, created = series.find_or_create_series(
                     self.session, case_id, facts,
                     source_format=file.source_format, origin=self.origin,
                 )  # fmt: skip
+                made += [volume] * created
                 last = facts
             scan = images.NewScan(
                 image_id, volume, one.place, facts.instance_uid, facts.taken, one.position_mm
             )
             new.append(scan)
         if file.source_format != _DICOM or not self._shows_another(case_id, new, file):
-            return new, False
+            return new, made, False
         # Under a name of their own they lie beside what is there.
         own = [made_uid(f"{one.instance_uid} {file.content_key}".encode()) for one in new]
-        return [replace(one, instance_uid=uid) for one, uid in zip(new, own, strict=True)], True
+        new = [replace(one, instance_uid=uid) for one, uid in zip(new, own, strict=True)]
+        return new, made, True
 
     def _shows_another(
         self, case_id: int, new: Sequence[images.NewScan], file: ReceivedFile
@@ -202,13 +207,27 @@ class Intake:
         """Whether a file shows other pictures than the slices with its UID that are there."""
         wanted = {one.image_id: (one.instance_uid, one.at_mm) for one in new}
         known = slices.received_before(self.session, case_id, wanted)
-        frames = [frame for frame, one in enumerate(new) if one.image_id in known]
-        for frame in sorted({*frames[:1], *frames[len(frames) // 2 :][:1], *frames[-1:]}):
-            there = images.get_scan(self.session, known[new[frame].image_id])
-            other = there.image_id != new[frame].image_id
-            if other and shows_another(self.installation.files, there, file.content_key, frame):
-                return True
-        return False
+        there = images.get_scans(self.session, known.values())
+        pairs = [
+            (there[known[one.image_id]], frame)
+            for frame, one in enumerate(new)
+            if one.image_id in known and there[known[one.image_id]].image_id != one.image_id
+        ]
+        _, number = new[0].taken or (0, 0)
+        files = self.installation.files
+        return bool(pairs) and shows_another(files, pairs, file.content_key, number)
+
+    def _other_figures(self, linked: Sequence[tuple[int, bool]], file: ReceivedFile) -> str | None:
+        """What a file says otherwise of slices that are there; their series say so from then on."""
+        known = {
+            scan_id: one for (scan_id, new), one in zip(linked, file.slices, strict=True) if not new
+        }
+        there = images.get_scans(self.session, known)
+        notice = other_figures((scan, known[scan_id]) for scan_id, scan in there.items())
+        volumes = {scan.series_id for scan in there.values() if scan.series_id is not None}
+        for series_id in sorted(volumes if notice else ()):
+            series.add_notice(self.session, series_id, notice)
+        return notice
 
     def _link_scans(
         self, case_id: int, new: Sequence[images.NewScan], at: float

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from core.config import PriorityRules, Settings
+from core.services import slice_order
 from core.services.slice_order import Rank, in_order, speaker
 from core.store import audit, images, studies
 from core.store.locking import changing
@@ -36,13 +37,15 @@ def rerank(session: Session, settings: Settings, study_id: int, now: float) -> N
     scans = standings(session, study_id)
     case = studies.get_case(session, study_id, now, rate, settings.priority.amber_share)
     count = {state: sum(scan.state is state for scan in scans) for state in ScoringState}
+    voices, standing_out = _voices(scans, settings.priority)
     priority = case_priority(
-        _voices(scans, settings.priority),
+        voices,
         failed=count[ScoringState.FAILED],
         waiting=count[ScoringState.QUEUED],
         requested=case.requested,
         rules=settings.priority,
         urgency=case.urgency,
+        standing_out=standing_out,
     )
     leading = None
     if priority.leading is not None:
@@ -110,8 +113,14 @@ def place_cases(
             )  # fmt: skip
 
 
-def _voices(scans: Sequence[Standing], rules: PriorityRules) -> list[ScanFinding | None]:
-    """The findings that count: of each picture, and of one slice a series; None for the others."""
+def _voices(
+    scans: Sequence[Standing], rules: PriorityRules
+) -> tuple[list[ScanFinding | None], list[ScanFinding]]:
+    """The findings that count, and those of slices that stand out from their series.
+
+    The former are of each picture, and of one slice a series; None for the other scans.
+    """
+    standing_out: list[ScanFinding] = []
     voices: list[ScanFinding | None] = [scan.finding for scan in scans]
     stacks: dict[int, list[int]] = {}
     for index, scan in enumerate(scans):
@@ -125,4 +134,7 @@ def _voices(scans: Sequence[Standing], rules: PriorityRules) -> list[ScanFinding
         chosen = speaker(findings, [ranks[index] for index in ordered], rules)
         if chosen is not None:
             voices[ordered[chosen]] = findings[chosen]
-    return voices
+        odd = slice_order.standing_out(findings, chosen, rules)
+        if odd is not None and (found := findings[odd]) is not None:
+            standing_out.append(found)
+    return voices, standing_out

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import ceil
 
 from core.errors import InputError
 from core.imaging import ImageFile, check_head_mr, open_image
-from core.imaging.deidentify.burnt_in import burnt_in_text
+from core.imaging.deidentify.burnt_in import text_in
+from core.imaging.deidentify.dicom import patient_without_issuer
 from core.imaging.dicom import is_dicom
 from core.imaging.extent import check_extent
 from core.imaging.identity import Privacy, without_identity
-from core.imaging.nifti_read import is_nifti
 from core.services.installation import Installation
 from core.store.originals import keep_original
 from core.types import SeriesFacts, SlicePlace
 
+# Pixels of one file that are searched for text, some 20 seconds' worth: all slices of any volume
+# that is taken by default, evenly spread ones of larger files.
+_MOST_LOOKED_AT = 600e6
 _ORIGINALS = "originals"
-# All but ordinary pictures and notes about them: the names of other files tell who the patient is
-# more often than not. Scanners give theirs no suffix, or one of their own.
-_HOSPITAL_NAME = re.compile(
-    r"^(?!.*\.(png|jpe?g|jpe|jfif|tiff?|bmp|dib|webp|gif|txt|md|csv|json|html?|docx?|xlsx?)\s*$)",
-    re.I | re.S,
-)
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,8 @@ class ReceivedFile:
         slices: its images, at least one.
         notices: what a reader should know of a picture, in words; those of slices are with their
             facts.
+        patient_number: pseudonym of the patient's number, whoever gave it out; None where a DICOM
+            file names no patient, and for other files.
     """
 
     content_key: str
@@ -62,6 +62,7 @@ class ReceivedFile:
     width: int
     slices: tuple[ReceivedSlice, ...]
     notices: tuple[str, ...] = ()
+    patient_number: str | None = None
 
     @property
     def facts(self) -> SeriesFacts | None:
@@ -86,23 +87,12 @@ def take_file(installation: Installation, data: bytes, *, keep_uids: bool = Fals
     check_extent(data, limits.picture_megapixels, limits.volume_megapixels)
     safe = without_identity(data, Privacy(installation.pseudonyms, keep_uids))
     received = _opened(open_image(safe), limits.frames)
-    received = replace(received, content_key=installation.files.put(safe))
+    number = patient_without_issuer(data, installation.pseudonyms) if is_dicom(data) else None
+    received = replace(received, content_key=installation.files.put(safe), patient_number=number)
     if installation.settings.keep_originals and received.facts is not None:
         folder = installation.settings.storage / _ORIGINALS
         keep_original(folder, received.content_key, data)
     return received
-
-
-def from_hospital(name: str, data: bytes | None) -> bool:
-    """Whether a file is, or claims to be, DICOM or NIfTI.
-
-    Args:
-        name: of the file.
-        data: its bytes; None where there are none to be had.
-    """
-    if _HOSPITAL_NAME.search(name):
-        return True
-    return data is not None and (is_dicom(data) or is_nifti(data))
 
 
 def _opened(file: ImageFile, most: int) -> ReceivedFile:
@@ -114,13 +104,11 @@ def _opened(file: ImageFile, most: int) -> ReceivedFile:
         )
     if file.series is not None:
         check_head_mr(file.series)
-    # The last one too: a file that was cut off shows it at its end.
-    looked_at = sorted({0, file.frame_count // 2, file.frame_count - 1})
-    first, *others = [file.scan(frame) for frame in looked_at]
-    text = next(filter(None, map(burnt_in_text, (first, *others))), None)
+    first = file.brightest(0)
+    height, width = first.shape
+    text = text_in(first) or _text_behind_first(file, height * width)
     notices = () if text is None else (text,)
     slices = tuple(_slice(file, frame, notices) for frame in range(file.frame_count))
-    height, width = first.size
     return ReceivedFile(
         content_key="",
         source_format=file.source_format,
@@ -129,6 +117,27 @@ def _opened(file: ImageFile, most: int) -> ReceivedFile:
         slices=slices,
         notices=() if file.series is not None else notices,
     )
+
+
+def _text_behind_first(file: ImageFile, pixels: int) -> str | None:
+    """A notice if text seems to be drawn into one of a file's pictures but the first.
+
+    Args:
+        file: whose middle and last picture have to be readable: one that was cut off shows it at
+            its end. Damage to others is told when they are scored.
+        pixels: of each picture.
+    """
+    count = file.frame_count
+    needed = {count // 2, count - 1} - {0}
+    found = [text_in(file.brightest(frame)) for frame in sorted(needed)]
+    step = ceil(count * pixels / _MOST_LOOKED_AT)
+    for frame in range(step, count, step):
+        if any(found):
+            break
+        if frame not in needed:
+            with suppress(InputError):
+                found.append(text_in(file.brightest(frame)))
+    return next(filter(None, found), None)
 
 
 def _slice(file: ImageFile, frame: int, notices: tuple[str, ...]) -> ReceivedSlice:

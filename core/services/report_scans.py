@@ -63,7 +63,7 @@ def _reported_one(installation: Installation, one: SeriesView, pictured: bool) -
     return ReportedSeries(
         name=one.name,
         geometry=one.geometry,
-        notices=one.series.notices,
+        notices=(*one.series.notices, *([one.stands_out] if one.stands_out else [])),
         states=one.states,
         slices=tuple(_reported_slice(finding) for finding in findings),
         leading=replace(

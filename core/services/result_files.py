@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from highdicom.seg import Segmentation
@@ -16,20 +17,36 @@ from pydicom import Dataset
 from core.config import PriorityRules
 from core.errors import InputError
 from core.inference.volume_measure import MaskedSlice, measure_volume
-from core.reports.dicom_objects import Making, SourceSlice, source_header, to_bytes
+from core.reports.dicom_objects import (
+    Making,
+    SourceSlice,
+    instance_uid,
+    source_header,
+    to_bytes,
+)
 from core.reports.dicom_seg import segmentation
 from core.reports.dicom_sr import SeriesFinding, measurement_report
 from core.reports.nifti_mask import nifti_mask
 from core.services.installation import Installation
 from core.services.result_types import ResultFile, SeriesResults
-from core.services.slice_order import in_order, scan_rank, speaker
+from core.services.slice_order import in_order, scan_rank, speaker, standing_out
 from core.services.stored_pixels import PixelReader
 from core.store.files import FileStore
 from core.store.images import StoredAnalysis, StoredScan
+from core.store.sent_reports import SentReport, sent_reports
 from core.store.series import StoredSeries
+from core.types import ScanFinding
 
 _DICOM, _NIFTI = "application/dicom", "application/gzip"
 _LONGEST_VERSION = 64
+# Rises where the same analyses give other files than before: an archive must not get another object
+# under a UID that it knows.
+_LAYOUT = 2
+_SAME_UID = (
+    "Several slices of this series have one and the same SOP Instance UID, so a DICOM result could "
+    "not say which of them it is about, and there is none. The case and its PDF report show them "
+    "all. Please have the series exported again with a UID for each slice."
+)
 _Slices = list[tuple[SourceSlice, StoredScan]]
 
 
@@ -44,19 +61,22 @@ def dicom_results(
         scans: its slices, all settled, at least one of them analysed.
 
     Raises:
-        InputError: the files' headers do not allow a report.
+        InputError: the files' headers do not allow a report, or slices share a UID.
         StoreError: a stored file is missing or damaged.
     """
     slices = in_order(
-        _distinct(_with_headers(installation.files, scans)), lambda item: scan_rank(item[1])
+        _told_apart(_with_headers(installation.files, scans)), lambda item: scan_rank(item[1])
     )
     analysed = [(one, scan.analysis) for one, scan in slices if scan.analysis]
     reader = PixelReader(installation.files)
     masks = [reader.mask(scan) for _, scan in slices]
-    leading = _leading([scan for _, scan in slices], installation.settings.priority)
+    leading, odd = _leading([scan for _, scan in slices], installation.settings.priority)
     decides = slices[leading][1].analysis
     assert decides is not None
-    making = _making(series, slices, [analysis for _, analysis in analysed])
+    chosen = (leading, None if odd is None else odd[0])
+    making = _making(series, slices, [analysis for _, analysis in analysed], chosen)
+    with installation.database.reading() as session:
+        making = _after(making, sent_reports(session, series.id))
     sources = [one for one, _ in slices]
     made: list[ResultFile] = []
     missing: list[str] = []
@@ -84,6 +104,7 @@ def dicom_results(
                 if scan.analysis
             ),
             area_mm2=_area(slices),
+            standing_out=odd,
         ),
         drawn,
         making,
@@ -111,7 +132,7 @@ def nifti_results(
         return SeriesResults(
             (), ("Nothing is outlined in this series, hence there is no NIfTI mask.",)
         )
-    data = nifti_mask(installation.files.get(scans[0].content_key), masks)
+    data = nifti_mask(installation.files.get(scans[0].content_key), masks, kept=True)
     name = _name(series, "mask", "nii.gz")
     return SeriesResults((ResultFile(name, "NIfTI mask", _NIFTI, data),))
 
@@ -124,21 +145,31 @@ def _with_headers(files: FileStore, scans: Sequence[StoredScan]) -> _Slices:
     return [(SourceSlice(headers[s.content_key], s.frame, s.place), s) for s in scans]
 
 
-def _distinct(slices: _Slices) -> _Slices:
-    """Each frame of an object once: there are programs that give several slices one UID.
+def _told_apart(slices: _Slices) -> _Slices:
+    """The slices, if what refers to a frame of an object refers to one of them.
 
-    What was sent again with other bytes is one already, see ``core.store.slices``.
+    There are programs that give several slices one UID. An archive that has the series keeps one
+    of them, or gave the others UIDs of its own: a result would be about a picture that it does not
+    name. What was sent again with other bytes is one already, see ``core.store.slices``.
+
+    Raises:
+        InputError: several slices are the same frame of an object by their UIDs.
     """
-    found = {(one.header.SOPInstanceUID, one.frame): (one, scan) for one, scan in slices}
-    return list(found.values())
+    if len({(one.header.SOPInstanceUID, one.frame) for one, _ in slices}) < len(slices):
+        raise InputError(_SAME_UID)
+    return slices
 
 
-def _leading(scans: Sequence[StoredScan], rules: PriorityRules) -> int:
-    """The slice that speaks for the series, as in the worklist."""
+def _leading(
+    scans: Sequence[StoredScan], rules: PriorityRules
+) -> tuple[int, tuple[int, ScanFinding] | None]:
+    """The slice that speaks for the series, as in the worklist, and one that stands out from it."""
     findings = [scan.analysis and scan.analysis.finding for scan in scans]
     chosen = speaker(findings, [scan_rank(scan) for scan in scans], rules)
     assert chosen is not None, "a series without a finding has no results"
-    return chosen
+    odd = standing_out(findings, chosen, rules)
+    found = None if odd is None else findings[odd]
+    return chosen, None if odd is None or found is None else (odd, found)
 
 
 def _drawn(mask: np.ndarray | None, scan: StoredScan) -> np.ndarray:
@@ -152,7 +183,13 @@ def _area(slices: _Slices) -> float | None:
     return lesion and lesion.area_mm2
 
 
-def _making(series: StoredSeries, slices: _Slices, analyses: Sequence[StoredAnalysis]) -> Making:
+def _making(
+    series: StoredSeries,
+    slices: _Slices,
+    analyses: Sequence[StoredAnalysis],
+    chosen: tuple[int, int | None],
+) -> Making:
+    """How the results came about; ``chosen`` are the slices that speak and stand out."""
     versions = sorted({analysis.finding.model_version for analysis in analyses})
     content = [
         [
@@ -169,12 +206,21 @@ def _making(series: StoredSeries, slices: _Slices, analyses: Sequence[StoredAnal
         ]
         for one, scan in slices
     ]
-    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([_LAYOUT, chosen, content]).encode()).hexdigest()
     return Making(
         model_version=", ".join(versions)[:_LONGEST_VERSION],
         made_at=max(analysis.created_at for analysis in analyses),
         seed=f"{series.study_uid} {series.series_uid} {digest}",
     )
+
+
+def _after(making: Making, sent: tuple[SentReport, ...]) -> Making:
+    """The same as it was, for results that were sent already; else after all that were sent."""
+    for number, report in enumerate(sent):
+        known = replace(making, earlier=sent[:number])
+        if instance_uid(known, "SR") == report.instance_uid:
+            return known
+    return replace(making, earlier=sent)
 
 
 def _dicom_file(series: StoredSeries, made: Dataset, ending: str, what: str) -> ResultFile:

@@ -83,7 +83,7 @@ def write_results(installation: Installation, series_id: int) -> SeriesResults:
 
     Raises:
         InputError: there is no such series, or the model has not looked at all of it yet, or at
-            none of it.
+            none of it, or results could not say which slices they are about.
         StoreError: a stored file is missing or damaged.
     """
     with installation.database.reading() as session:

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from core.config import PriorityRules
 from core.store.images import StoredScan
+from core.triage import volumes
 from core.triage.priority import scan_points
-from core.triage.volumes import representative
 from core.types import ScanFinding
 
 T = TypeVar("T")
@@ -74,10 +74,28 @@ def speaker(
     Returns:
         Its index; None where no slice has a finding.
     """
-    points = [0.0 if finding is None else scan_points(finding, rules) for finding in findings]
     ordered = _are_placed(ranks) or len({(rank.taken, rank.frame) for rank in ranks}) == len(ranks)
     positions = [rank.position_mm for rank in ranks]
-    return representative(findings, points, positions, neighbours_known=ordered)
+    return volumes.representative(
+        findings, _points(findings, rules), positions, neighbours_known=ordered
+    )
+
+
+def standing_out(
+    findings: Sequence[ScanFinding | None], speaks: int | None, rules: PriorityRules
+) -> int | None:
+    """The slice that is suspicious although the one that speaks is not, by its index.
+
+    Args:
+        findings: of the slices of a series, as for ``speaker``.
+        speaks: what that gave.
+        rules: for their points.
+    """
+    return volumes.standing_out(findings, _points(findings, rules), speaks)
+
+
+def _points(findings: Sequence[ScanFinding | None], rules: PriorityRules) -> list[float]:
+    return [0.0 if finding is None else scan_points(finding, rules) for finding in findings]
 
 
 def _are_placed(ranks: Sequence[Rank]) -> bool:

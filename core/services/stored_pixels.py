@@ -34,7 +34,7 @@ class PixelReader:
         if self._file is None or self._key != stored.content_key:
             # The one before is let go first: a file may be large.
             self._file = None
-            self._file = open_image(self._files.get(stored.content_key))
+            self._file = open_image(self._files.get(stored.content_key), kept=True)
             self._key = stored.content_key
         return self._file.scan(stored.frame)
 

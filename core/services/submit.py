@@ -52,7 +52,7 @@ def submit(
             needed.
         details: what the sender says of all of them.
         on_item: called after each file that is stored, recognised or refused, with the file's own
-            name. Names that may say who the patient is are stored nowhere.
+            name. Names may say who the patient is and are stored nowhere.
 
     Returns:
         The batch. A file that cannot be used is in it, refused with its reason; the others go on.
@@ -101,7 +101,7 @@ def receive(
     """
     file = take_file(installation, data, keep_uids=keep_uids)
     with installation.database.transaction() as session:
-        item, _ = Intake(session, installation, reader, StudyDetails()).link("", "", file)
+        item = Intake(session, installation, reader, StudyDetails()).link("", "", file)
     installation.queue.wake()
     return item
 
@@ -125,14 +125,14 @@ def recent_batches(
 
 
 def batch_items(installation: Installation, reader: Reader, batch_id: int) -> list[BatchItem]:
-    """The files of a batch, for its uploader: their names may say who the patient is.
+    """The files of a batch, for its uploader, by their numbers instead of their names.
 
     Raises:
         RuleError: somebody else uploaded it.
     """
     with installation.database.reading() as session:
         if batches.owner(session, batch_id) != reader.id:
-            raise RuleError("Only the reader who sent an upload may see the names of its files.")
+            raise RuleError("Only the reader who sent an upload may see the list of its files.")
         return batches.items(session, batch_id)
 
 

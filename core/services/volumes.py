@@ -9,7 +9,7 @@ from core.config import PriorityRules
 from core.inference.volume_measure import MaskedSlice, VolumeMeasures, measure_volume
 from core.services.installation import Installation
 from core.services.review_view import CaseView
-from core.services.slice_order import in_order, scan_rank, speaker
+from core.services.slice_order import in_order, scan_rank, speaker, standing_out
 from core.services.stored_pixels import PixelReader
 from core.services.volume_planes import (
     SliceSource,
@@ -47,14 +47,28 @@ class SeriesView:
         name: how it is called, such as ``T1 with contrast, axial, series 5, 155 slices``.
         slices: in the order of their positions, rising; in that of their numbers where the
             position of one is not known.
-        leading: index of the slice to open with: the one that speaks for the series, see
+        leading: index of the slice that speaks for the series, or of one amid it, see
             ``core.triage.volumes``.
+        odd: index of a slice that is suspicious although the leading one is not; None where there
+            is none.
     """
 
     series: StoredSeries
     name: str
     slices: tuple[StoredScan, ...]
     leading: int
+    odd: int | None = None
+
+    @property
+    def opens_at(self) -> int:
+        """Index of the slice to open with: the most suspicious one, whatever the others say."""
+        return self.leading if self.odd is None else self.odd
+
+    @property
+    def stands_out(self) -> str | None:
+        """That a slice stands out from the series, in words; None where none does."""
+        analysis = None if self.odd is None else self.slices[self.odd].analysis
+        return analysis and volume_words.standing_out(analysis.finding, self.opens_at)
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -118,11 +132,14 @@ class CaseSeries:
         pictures: indices in ``CaseView.scans`` of those that are slices of no such series.
         leading: index of the series with the scan that decided the priority; None where that is
             a picture of its own.
+        opens_with: index of the series to open with: the leading one, unless the scan that decided
+            is not suspicious and a slice of another series is; None for the pictures.
     """
 
     series: tuple[SeriesView, ...]
     pictures: tuple[int, ...]
     leading: int | None
+    opens_with: int | None
 
 
 def case_series(installation: Installation, view: CaseView) -> CaseSeries:
@@ -134,7 +151,7 @@ def case_series(installation: Installation, view: CaseView) -> CaseSeries:
         StoreError: the database cannot be read.
     """
     if all(scan.series_id is None for scan in view.scans):
-        return CaseSeries((), tuple(range(len(view.scans))), None)
+        return CaseSeries((), tuple(range(len(view.scans))), None, None)
     with installation.database.reading() as session:
         stored = series_of_study(session, view.summary.id)
     slices: dict[int, list[StoredScan]] = {}
@@ -147,11 +164,17 @@ def case_series(installation: Installation, view: CaseView) -> CaseSeries:
         if len(slices.get(one.id, ())) > 1
     )
     shown = {one.series.id for one in found}
-    leading = view.scans[view.leading].series_id
+    decisive = view.scans[view.leading]
+    leading = next((i for i, one in enumerate(found) if one.series.id == decisive.series_id), None)
+    opens_with = leading
+    if decisive.analysis is None or not decisive.analysis.finding.suspected:
+        odd = [i for i, one in enumerate(found) if one.odd is not None]
+        opens_with = leading if leading in odd else next(iter(odd), leading)
     return CaseSeries(
         series=found,
         pictures=tuple(i for i, scan in enumerate(view.scans) if scan.series_id not in shown),
-        leading=next((i for i, one in enumerate(found) if one.series.id == leading), None),
+        leading=leading,
+        opens_with=opens_with,
     )
 
 
@@ -200,7 +223,7 @@ def volume_layers(
             scan = one.slices[index]
             yield SliceSource(reader.scan(scan).pixels, reader.mask(scan))
 
-    return build_volume(sources(), places, window, one.leading)
+    return build_volume(sources(), places, window, one.opens_at)
 
 
 def _series_view(
@@ -208,16 +231,13 @@ def _series_view(
 ) -> SeriesView:
     slices = in_order(scans, scan_rank)
     name = series_name(series.sequence, series.plane, series.number)
+    findings = [scan.analysis and scan.analysis.finding for scan in slices]
+    speaks = speaker(findings, [scan_rank(scan) for scan in slices], rules)
     return SeriesView(
         series=series,
         name=f"{name}, {len(slices)} slices",
         slices=tuple(slices),
-        leading=_leading(slices, rules),
+        # Where nothing is known yet: amid the head.
+        leading=len(slices) // 2 if speaks is None else speaks,
+        odd=standing_out(findings, speaks, rules),
     )
-
-
-def _leading(slices: Sequence[StoredScan], rules: PriorityRules) -> int:
-    findings = [scan.analysis and scan.analysis.finding for scan in slices]
-    speaks = speaker(findings, [scan_rank(scan) for scan in slices], rules)
-    # Nothing is known yet: amid the head.
-    return len(slices) // 2 if speaks is None else speaks

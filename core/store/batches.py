@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -43,7 +41,7 @@ def add_item(
     Args:
         session: a transaction.
         batch_id: the upload.
-        name: of the file; kept here only, and cut where it is longer than any real one.
+        name: that the list calls the file by; not its own, which may say who the patient is.
         outcome: what became of it.
         reason: why, in words; None for a received one.
         scan_id: its scan, the first of several; None where rejected.
@@ -58,13 +56,6 @@ def add_item(
     session.add(row)
     session.flush()
     return row.id
-
-
-def name_items(session: Session, names: Mapping[int, str]) -> None:
-    """Give files of an upload, by the numbers of their notes, other names."""
-    for item_id, name in names.items():
-        session.get_one(BatchItemRow, item_id).name = clean(name)[:_NAME_LENGTH]
-    session.flush()
 
 
 def items(session: Session, batch_id: int) -> list[BatchItem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -216,6 +216,15 @@ def get_scan(session: Session, scan_id: int) -> StoredScan:
     if row is None:
         raise InputError(f"There is no scan with the number {scan_id}. Please open the case again.")
     return _scan(*row)
+
+
+def get_scans(session: Session, scan_ids: Iterable[int]) -> dict[int, StoredScan]:
+    """Some scans by their numbers, each with its newest analysis."""
+    rows = [
+        row for some in lots(sorted(scan_ids))
+        for row in session.execute(_scans().where(ScanRow.id.in_(some)))
+    ]  # fmt: skip
+    return {scan.id: _scan(scan, *others) for scan, *others in rows}
 
 
 def studies_of_image(session: Session, image_id: int) -> list[int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.errors import InputError
@@ -107,6 +108,20 @@ def find_or_create_series(
         row.notices = [*row.notices, *added]
         session.flush()
     return row.id, created
+
+
+def add_notice(session: Session, series_id: int, notice: str) -> None:
+    """Have a volume say something more of its files. Lock the case before."""
+    row = session.get_one(SeriesRow, series_id)
+    if clean(notice) not in row.notices:
+        row.notices = [*row.notices, clean(notice)]
+        session.flush()
+
+
+def drop(session: Session, series_ids: Sequence[int]) -> None:
+    """Forget volumes made in this transaction that no slice became part of."""
+    if series_ids:
+        session.execute(delete(SeriesRow).where(SeriesRow.id.in_(series_ids)))
 
 
 def series_of_study(session: Session, study_id: int) -> list[StoredSeries]:

@@ -26,7 +26,6 @@ Identity = tuple[str | None, int, float | None]
 T = TypeVar("T")
 
 _SAME_PLACE_MM = 0.05
-_PARTED = "The series shows the same places several times. Part {} of them, by their numbers."
 
 
 def distinct(
@@ -49,6 +48,42 @@ def distinct(
         elif state(kept[at]) is ScoringState.FAILED is not state(one):
             kept[at] = one
     return kept
+
+
+def parts(
+    slices: Sequence[T],
+    identity: Callable[[T], Identity],
+    taken: Callable[[T], tuple[int, int]],
+) -> list[int]:
+    """Of which part of a volume each of its slices is, counted from 0.
+
+    The same object at the same place is of the same part, however often it is there.
+
+    Args:
+        slices: of one volume, in the order of their receipt.
+        identity: of one; those without an object or a position are of the first part.
+        taken: which acquisition of the series, and which of its objects; 0 where not said.
+    """
+    found = [0] * len(slices)
+    placed = []
+    for index, one in enumerate(slices):
+        uid, frame, position = identity(one)
+        if uid is not None and position is not None:
+            placed.append((position, (*taken(one), frame, index), (uid, frame)))
+    placed.sort()
+    for place in _places(placed, lambda one: one[0]):
+        order: dict[tuple[str, int], int] = {}
+        for _, (*_, index), same in sorted(place, key=lambda one: one[1]):
+            found[index] = order.setdefault(same, len(order))
+    return found
+
+
+def parted_notice(part: int) -> str:
+    """What a reader should know of a part of a volume, counted from 0."""
+    return (
+        f"The series shows the same places several times. Part {part + 1} of them, by their "
+        "numbers."
+    )
 
 
 def received_before(
@@ -122,20 +157,18 @@ def part_volumes(session: Session, series_id: int) -> None:
         )
         .join(ImageRow, ImageRow.id == ScanRow.image_id)
         .where(ScanRow.series_id.in_([series_id, *family.values()]))
-        .where(ScanRow.position_mm.is_not(None), ScanRow.instance_uid.is_not(None))
-        .order_by(ScanRow.position_mm, ScanRow.id)
+        .order_by(ScanRow.id)
     ).all()
-    parts: dict[int, list[int]] = {}
-    for place in _places(rows, lambda row: row.position_mm):
-        place.sort(key=lambda row: (row.acquisition_number or 0, row.instance_number or 0,
-                                    row.frame, row.id))  # fmt: skip
-        order: dict[tuple[str, int], int] = {}
-        for row in place:
-            part = order.setdefault((row.instance_uid, row.frame), len(order))
-            wanted = series_id if part == 0 else family.get(f"{base.stack}#{part}")
-            if row.series_id != wanted:
-                parts.setdefault(part, []).append(row.id)
-    for part, scan_ids in sorted(parts.items()):
+    moved: dict[int, list[int]] = {}
+    of_part = parts(
+        rows,
+        lambda row: (row.instance_uid, row.frame, row.position_mm),
+        lambda row: (row.acquisition_number or 0, row.instance_number or 0),
+    )
+    for row, part in zip(rows, of_part, strict=True):
+        if row.series_id != (series_id if part == 0 else family.get(f"{base.stack}#{part}")):
+            moved.setdefault(part, []).append(row.id)
+    for part, scan_ids in sorted(moved.items()):
         volume = series_id if part == 0 else _part(session, base, part)
         for some in lots(scan_ids):
             session.execute(update(ScanRow).where(ScanRow.id.in_(some)).values(series_id=volume))
@@ -149,14 +182,14 @@ def _part(session: Session, base: SeriesRow, part: int) -> int:
     )
     if found is not None:
         return found
-    notices = [one for one in base.notices if one != _PARTED.format(1)]
-    base.notices = [*notices, _PARTED.format(1)]
+    notices = [one for one in base.notices if one != parted_notice(0)]
+    base.notices = [*notices, parted_notice(0)]
     copied = {
         column.key: getattr(base, column.key)
         for column in SeriesRow.__table__.columns
         if column.key != "id"
     }
-    row = SeriesRow(**copied | {"stack": stack, "notices": [*notices, _PARTED.format(part + 1)]})
+    row = SeriesRow(**copied | {"stack": stack, "notices": [*notices, parted_notice(part)]})
     session.add(row)
     session.flush()
     return row.id

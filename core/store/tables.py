@@ -184,7 +184,7 @@ class BatchRow(Base):
 
 
 class BatchItemRow(Base):
-    """One file of an upload: the only place that keeps its name."""
+    """One file of an upload, under a name of the program's: its own is kept nowhere."""
 
     __tablename__ = "batch_items"
 
@@ -221,7 +221,7 @@ class CounterRow(Base):
 
 
 class MarkRow(Base):
-    """What stored rows were computed with, so that a change of the settings is noticed."""
+    """What is to be remembered by name: the rules cases were ranked by, reports that were sent."""
 
     __tablename__ = "marks"
 

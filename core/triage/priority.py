@@ -16,6 +16,11 @@ are not trusted to sink it, and what they would have given it stays.
 A case's score is the highest of its scans (``not_analysed`` at least where one of them failed)
 plus the points of the requested urgency. Waiting is added where it is shown, see ``queueing``.
 
+Of a series one slice counts, see ``volumes``. One that stands out from it does not, but where both
+networks see a tumour there, that is, where it is outlined and its class is confident, the case gets
+``standing_out`` at least. Were less enough, most series of thin slices would be lifted: among
+hundreds one is easily misread.
+
 The decision threshold and ``confident_probability`` only decide what is said. The points of the
 reasons add up to the score; shares too small to be said are with the reason for the class.
 """
@@ -38,7 +43,9 @@ from core.types import (
 )
 
 # Reasons for a human look although the probabilities do not ask for it.
-_FLAGS = frozenset({"unlike_training", "class_mask_contradiction", "low_confidence", "failed"})
+_FLAGS = frozenset(
+    {"unlike_training", "class_mask_contradiction", "low_confidence", "standing_out", "failed"}
+)
 # What another scan than the leading one need not repeat.
 _LEADING_ONLY = frozenset({"lesion_size", "none_suspected"})
 
@@ -51,6 +58,7 @@ def case_priority(
     requested: RequestedPriority,
     rules: PriorityRules,
     urgency: RequestedPriority | None = None,
+    standing_out: Sequence[ScanFinding] = (),
 ) -> Priority:
     """How urgent a case is at receipt.
 
@@ -62,6 +70,8 @@ def case_priority(
         requested: the urgency the sender asked for.
         rules: the points.
         urgency: what a reader corrected it to; replaces ``requested``.
+        standing_out: of slices that are suspicious although their series is not; None of these is
+            among the ``findings``.
     """
     scans = {i: _scan_reasons(f, rules) for i, f in enumerate(findings) if f is not None}
     leading = max(scans, key=lambda index: _points(scans[index]), default=None)
@@ -69,6 +79,11 @@ def case_priority(
     for index, others in scans.items():
         if index != leading:
             reasons += _also(others, {reason.code for reason in reasons})
+    sure = [one for one in standing_out if _is_sure(one, rules)]
+    if sure:
+        lift = max(0.0, rules.standing_out - _points(reasons))
+        worst = max(sure, key=lambda one: scan_points(one, rules))
+        reasons.append(Reason("standing_out", _standing_out_text(worst), lift))
     if failed:
         lift = max(0.0, rules.not_analysed - _points(reasons))
         reasons.append(Reason("failed", _failed_text(failed), lift))
@@ -178,6 +193,18 @@ def _also(reasons: Sequence[Reason], said: set[str]) -> list[Reason]:
         for reason in reasons
         if reason.code not in said | _LEADING_ONLY
     ]
+
+
+def _is_sure(finding: ScanFinding, rules: PriorityRules) -> bool:
+    """Whether both networks see a tumour, and the classifier is confident."""
+    highest = max(finding.probabilities.values())
+    outlined = finding.suspected and finding.lesion is not None
+    return outlined and highest >= rules.confident_probability
+
+
+def _standing_out_text(finding: ScanFinding) -> str:
+    text = _suspicion(finding)[1]
+    return f"One slice stands out from its series: {text[0].lower()}{text[1:]}, please look"
 
 
 def _failed_text(failed: int) -> str:

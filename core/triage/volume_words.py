@@ -55,6 +55,20 @@ def slice_finding(finding: ScanFinding | None, state: ScoringState) -> str:
     return said if finding.in_distribution else f"{said}; unlike the scans of the training"
 
 
+def standing_out(finding: ScanFinding, index: int) -> str:
+    """That a slice is suspicious although its series is not.
+
+    Args:
+        finding: of the slice.
+        index: its place in the series, counted from 0.
+    """
+    return (
+        f"Slice {index + 1} stands out: {slice_finding(finding, ScoringState.SCORED)}. The series "
+        "as a whole is not read as suspicious, because too few of the slices beside it show the "
+        "same. Please look at it."
+    )
+
+
 def states(waiting: int, failed: int, slices: int) -> str | None:
     """How many slices have no result; None where all have one."""
     parts = []

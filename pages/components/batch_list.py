@@ -35,7 +35,7 @@ def counts(batch: BatchProgress) -> str:
 def remember_names(batch_id: int, names: list[str]) -> None:
     """Keep, for this session, what the files of an upload are called on their sender's disk.
 
-    Names of DICOM files often say who the patient is and are not stored; the sender may see them.
+    Names of files often say who the patient is and are not stored; the sender may see them.
 
     Args:
         batch_id: the upload.

@@ -13,11 +13,16 @@ from core.services.review import CaseView
 from core.types import Reader
 from pages.components.text import escaped
 
+# Results name images by their UIDs, and those of uploads are replaced on the way in.
+_IMAGES = (
+    "It refers to the images of a series that came over the network as your archive knows them, "
+    "and viewers show the two together. Uploaded images are kept here under other UIDs: to them it "
+    "refers, and not to the images in your archive."
+)
 _HELP = {
-    "DICOM segmentation": "The outlined region as DICOM SEG, slice by slice, referring to the "
-    "images that were sent. Image archives and viewers lay it over them.",
+    "DICOM segmentation": f"The outlined region as DICOM SEG, slice by slice. {_IMAGES}",
     "DICOM report": "Class, probabilities, sizes and the model’s version as DICOM SR "
-    "(TID 1500, Measurement Report). Marked as not verified.",
+    f"(TID 1500, Measurement Report). Marked as not verified. {_IMAGES}",
     "NIfTI mask": "The outlined region in the voxels of the volume that was sent: 1 inside, 0 "
     "outside.",
 }

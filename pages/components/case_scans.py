@@ -64,17 +64,18 @@ def _chosen_series(view: CaseView, found: CaseSeries) -> SeriesView | None:
     if found.pictures:
         count = len(found.pictures)
         names[_PICTURES] = "1 other picture" if count == 1 else f"{count} other pictures"
-    leading = _PICTURES if found.leading is None and found.pictures else found.leading or 0
+    first = _PICTURES if found.opens_with is None and found.pictures else found.opens_with or 0
     if len(names) == 1:
-        st.markdown(f"**{names[leading]}**")
-        return found.series[leading]
+        st.markdown(f"**{names[first]}**")
+        return found.series[first]
     chosen = st.selectbox(
         "Series",
         list(names),
-        index=list(names).index(leading),
+        index=list(names).index(first),
         format_func=lambda one: names.get(one, ""),
         key=f"case_{view.summary.id}_series",
-        help="The case opens with the one that decided its priority.",
+        help="The case opens with the one that decided its priority, or where that is not "
+        "suspicious with one of which a slice stands out.",
     )
     return None if chosen == _PICTURES else found.series[chosen]
 

@@ -42,6 +42,9 @@ def read_secrets() -> None:
 
 def shared_installation() -> Installation:
     """The installation; where its store cannot be opened, a message instead of the page."""
+    # Before the settings are read for the first time, by whatever page a server's first visitor
+    # asks for: ``streamlit_app.py`` need not have run, see ``signed_in_reader``.
+    read_secrets()
     try:
         if config.settings().demo.active:
             return own_workspace().installation

@@ -1,6 +1,9 @@
 """Who is reading: OpenID Connect where it is configured, else an account chosen in the sidebar."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -10,6 +13,9 @@ from core.services.installation import Installation
 from core.services.readers import add_reader, readers, sign_in
 from core.types import Reader
 from pages.components.text import escaped
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
 
 _SLOT = "reader"
 _WANTED = "wanted_page"
@@ -35,10 +41,25 @@ def signed_in_reader() -> Reader:
     return reader
 
 
-def wanted_page() -> tuple[str, dict[str, str]] | None:
-    """The page, as its address names it, and the query of who was sent to the front door; once."""
-    wanted: tuple[str, dict[str, str]] | None = st.session_state.pop(_WANTED, None)
-    return wanted
+def wanted_page(
+    pages: list[StreamlitPage], here: StreamlitPage
+) -> tuple[StreamlitPage, dict[str, str]] | None:
+    """The page, and its query, from which this visitor was sent to the front door.
+
+    Args:
+        pages: all that there are.
+        here: the one that runs; None is given where it is wanted itself.
+    """
+    name, query = st.session_state.get(_WANTED, (None, {}))
+    for page in pages:
+        if page.url_path == name and page is not here:
+            return page, query
+    return None
+
+
+def forget_wanted_page() -> None:
+    """The visitor is on the way there."""
+    st.session_state.pop(_WANTED, None)
 
 
 def reader_gate(installation: Installation) -> None:
@@ -98,6 +119,9 @@ def _choice(installation: Installation, accounts: list[Reader], key: str) -> Non
             accept_new_options=True,
             placeholder="Choose, or type a new name",
             help="A different reader is a different account: a second reading needs two.",
+            # Without one it would be another input, and what is being typed lost, whenever somebody
+            # adds an account.
+            key=f"{key}-account",
         )
         if st.form_submit_button("Go on as this reader", type="primary"):
             name = " ".join((name or "").split())

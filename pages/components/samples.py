@@ -13,8 +13,14 @@ from pages.components.visit import remember_samples, room_problem
 from pages.components.worklist_view import current_view
 
 
-def offer_samples(installation: Installation, me: Reader) -> None:
-    """A button that fills the worklist with the samples, where they have a place in it."""
+def offer_samples(installation: Installation, me: Reader, first: bool = False) -> None:
+    """A button that fills the worklist with the samples, where they have a place in it.
+
+    Args:
+        installation: whose worklist it is.
+        me: who asks.
+        first: whether it is the first thing to do on its page.
+    """
     if not samples_wanted(installation):
         return
     with st.container(horizontal=True, vertical_alignment="center", key="samples_offer"):
@@ -22,6 +28,7 @@ def offer_samples(installation: Installation, me: Reader) -> None:
             "Try it with sample scans",
             icon=":material/science:",
             key="samples_load",
+            type="primary" if first else "secondary",
             help="Pictures, a DICOM series and a NIfTI volume, of all four classes. They go "
             "through the same model as any upload.",
         )

@@ -13,6 +13,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import config
+from pages.components.held_files import forget_refused, show_refused
 from pages.components.text import escaped
 
 _KEY, _LOST, _NUMBER = "upload-files", "lost-files", "upload-number"
@@ -51,12 +52,13 @@ def chosen_files(number: int, most: int) -> list[UploadedFile]:
     # refused, instead of being dropped by the browser.
     files = st.file_uploader(
         "Scans: DICOM, NIfTI, JPEG, PNG, TIFF, BMP or WebP, or ZIP archives of them; up to "
-        f"{most} files at once",
+        f"{most} files at once{most_together()}",
         accept_multiple_files=True,
         key=key,
         max_upload_size=most_megabytes(),
         help="For more files, or a whole folder, put them into one ZIP archive.",
     )
+    show_refused()
     _say_what_is_lost()
     if len(files) > most:
         st.error(
@@ -73,6 +75,12 @@ def most_megabytes() -> int | None:
     """Size of a file that the browser sends; None for the server's own limit."""
     demo = config.settings().demo
     return demo.megabytes if demo.active else None
+
+
+def most_together() -> str:
+    """After a number of files: how much they may be together, where that is bounded."""
+    demo = config.settings().demo
+    return f", together {demo.held_megabytes} MB" if demo.active else ""
 
 
 def next_upload() -> None:
@@ -92,6 +100,7 @@ def forget_orphans() -> None:
     context = get_script_run_ctx()
     if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_session_files(context.session_id)
+    forget_refused()
 
 
 def _say_what_is_lost() -> None:

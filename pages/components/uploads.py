@@ -8,18 +8,12 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import config
-from core.services.analyse import (
-    SUPPORTED_SUFFIXES,
-    Engine,
-    Failure,
-    Source,
-    analyse_all,
-    single_slice,
-)
+from core.services.analyse import Engine, Failure, Source, analyse_all, single_slice
 from core.services.pictures import Preview, preview
+from pages.components.held_files import show_refused
 from pages.components.installation import shared_installation
 from pages.components.memory import return_memory
-from pages.components.upload_files import forget_orphans, most_megabytes
+from pages.components.upload_files import forget_orphans, most_megabytes, most_together
 
 # Each result holds some 5 MB for as long as its file stays in the uploader, and the demonstration
 # has little memory for many visitors.
@@ -36,13 +30,16 @@ def upload_scans() -> list[UploadedFile]:
     key = f"quick-look-{st.session_state.setdefault(_NUMBER, secrets.randbelow(10**9))}"
     if key not in st.session_state:
         forget_orphans()
+    # Without a list of types: DICOM files often have names without a suffix, and what is no scan is
+    # answered with the reason.
     uploads = st.file_uploader(
-        "Brain MRI slices (JPEG, PNG, TIFF, BMP, WebP, or DICOM of one slice)",
-        type=[suffix.removeprefix(".") for suffix in SUPPORTED_SUFFIXES],
+        "Brain MRI slices: JPEG, PNG, TIFF, BMP or WebP, or DICOM or NIfTI of one slice; up to "
+        f"{most} files at once{most_together()}",
         accept_multiple_files=True,
         key=key,
         max_upload_size=most_megabytes(),
     )
+    show_refused()
     if len(uploads) > most:
         st.warning(
             f"{len(uploads)} files were uploaded; the first {most} are shown. "

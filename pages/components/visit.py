@@ -13,6 +13,7 @@ from core.errors import InputError, NeuroTriageError
 from core.services.samples import load_samples
 from core.services.workspaces import Workspace, Workspaces, WorkspacesFullError
 from pages.components.engine import shared_engine
+from pages.components.held_files import bound_held_files
 from pages.components.memory import return_at_once
 
 log = logging.getLogger(__name__)
@@ -44,11 +45,12 @@ def _workspaces() -> Workspaces:
 
 
 def _bound_uploads() -> None:
-    """Have the server refuse larger files than visitors may send, whatever sends them."""
+    """Have the server refuse larger files, and more of them, than visitors may send."""
     # At every run: Streamlit forgets it when one of its configuration files changes.
     most = config.settings().demo.megabytes
     if streamlit_config.get_option(_UPLOAD_SIZE) > most:
         streamlit_config.set_option(_UPLOAD_SIZE, most)
+    bound_held_files()
 
 
 def own_workspace() -> Workspace:
@@ -73,10 +75,13 @@ def own_workspace() -> Workspace:
     return workspace
 
 
-def show_visit() -> None:
+def show_visit(passing: bool = False) -> None:
     """Say what the demonstration keeps and for how long, and have the browser find it again.
 
     The visitor reads under an account of the workspace without having to choose one.
+
+    Args:
+        passing: whether this run leads to another page, so that nobody sees what it says.
     """
     if not config.settings().demo.active:
         return
@@ -84,6 +89,8 @@ def show_visit() -> None:
     # Here and not with the workspace: a page knows by the reader that its visitor came by the front
     # door, past the disclaimer.
     st.session_state.setdefault(_READER, workspace.reader)
+    if passing:
+        return
     if st.session_state.get(_EXPIRED):
         text = "Your earlier workspace was deleted with everything in it. You have a new one."
         if st.session_state.get(_HAD_SAMPLES) and _samples_again(workspace):
@@ -136,8 +143,8 @@ def _show_time_left() -> None:
     if minutes >= _WARN_MINUTES:
         st.caption(
             f":material/lock: Demonstration: only you see this workspace. It is deleted with "
-            f"everything in it in {minutes} minutes, and when the server restarts. "
-            "Do not upload scans of real patients."
+            f"everything in it in {minutes} minutes, sooner if you are away while others wait for "
+            "a place or when the server restarts. Do not upload scans of real patients."
         )
         return
     when = "in less than a minute"

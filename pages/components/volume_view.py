@@ -83,6 +83,8 @@ def show_volume(
     where = _where(one)
     for notice in one.series.notices:
         st.warning(notice, icon=":material/warning:")
+    if one.stands_out:
+        st.warning(one.stands_out, icon=":material/warning:")
     if one.states:
         st.info(one.states, icon=":material/hourglass_top:")
     show_retry(installation, me, opened, failed=one.failed > 0)
@@ -102,7 +104,7 @@ def show_volume(
 
 
 def _where(one: SeriesView) -> _Where:
-    first = _Where(one.leading, 0, one.leading // _chunk_size(one))
+    first = _Where(one.opens_at, 0, one.opens_at // _chunk_size(one))
     where: _Where = st.session_state.setdefault(f"case_volume_{one.series.id}", first)
     # Slices may have come or gone since.
     where.index = min(where.index, len(one.slices) - 1)

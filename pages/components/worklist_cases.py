@@ -12,6 +12,7 @@ from core.types import Reader, SortKey, WorklistCounters, WorklistPage
 from pages.components.guide import show_guide
 from pages.components.installation import TOLD_APART
 from pages.components.media import media_url
+from pages.components.samples import offer_samples
 from pages.components.worklist_actions import release_case, take_case
 from pages.components.worklist_filters import clear_filters, filters_are_set
 from pages.components.worklist_rows import table_row
@@ -55,15 +56,20 @@ def show_cases(
     _show_pager(view, page, caption)
 
 
-def show_nothing(totals: WorklistCounters, view: View) -> None:
+def show_nothing(
+    installation: Installation, me: Reader, view: View, totals: WorklistCounters
+) -> None:
     """Why there is no case to see, and what to do."""
+    is_new = not any(totals.by_status.values())
     with st.container(border=True, key="worklist_empty"):
-        if not any(totals.by_status.values()):
+        if is_new:
             st.subheader("No cases yet", anchor=False)
             st.write(
                 "Upload brain MRI scans. They are scored in the background and appear here in "
                 "order of urgency, each with the reasons."
             )
+            # Above the guide: a newcomer should not have to scroll for it.
+            offer_samples(installation, me, first=True)
             st.page_link("pages/upload.py", label="Upload scans", icon=":material/upload:")
             show_guide()
         elif filters_are_set():
@@ -77,6 +83,8 @@ def show_nothing(totals: WorklistCounters, view: View) -> None:
         else:
             st.subheader("Every case is reported", anchor=False)
             st.write("New uploads appear here by themselves.")
+    if not is_new:
+        offer_samples(installation, me)
 
 
 def _show_pager(view: View, page: WorklistPage, caption: str) -> None:

@@ -1,12 +1,15 @@
 """`python -m core analyse` of DICOM and NIfTI files: a line a slice, a line a volume."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from core import cli
+from core.config import UploadLimits, settings
+from core.services import analyse_files
 from tests import dicoms
 from tests.fakes import FakeEngine, scan_png
 
@@ -111,3 +114,114 @@ def test_results_of_slices_are_saved_without_the_names_of_their_files(run, tmp_p
     assert names[:2] == ["00001_volume1_gradcam.png", "00001_volume1_mask.png"]
     assert len(names) == 2 * SLICES
     assert Path(slices[0]["mask_file"]).name in names
+
+
+def test_pictures_of_the_same_places_are_volumes_of_their_own_as_in_the_application(run, tmp_path):
+    """Only the numbers of the objects tell which of two pictures of a place was taken first."""
+    tumour = dicoms.head_volume(SLICES, 48, 40, range(2, 5))
+    calm = dicoms.head_volume(SLICES, 48, 40, range(0))
+    taken = [(at, pixels, at) for at, pixels in enumerate(tumour)]
+    taken += [(100 + at, pixels, at) for at, pixels in enumerate(calm)]
+    for name, (number, pixels, at) in enumerate(sorted(taken, key=lambda one: one[2])):
+        dataset = dicoms.mr_dataset(pixels, instance=str(number), position=(-40, -48, 5 * at))
+        (tmp_path / f"{name:02}.dcm").write_bytes(dicoms.to_bytes(dataset))
+    slices, [first, second], _ = run(tmp_path)
+    assert [(one["volume"], one["part"], one["slices"]) for one in (first, second)] == [
+        (1, 1, SLICES),
+        (1, 2, SLICES),
+    ]
+    assert (first["predicted"], first["masked_slices"]) == ("glioma", 3)
+    assert (second["predicted"], second["masked_slices"]) == ("no_tumor", 0)
+    assert [one["notices"] for one in (first, second)] == [
+        [f"The series shows the same places several times. Part {n} of them, by their numbers."]
+        for n in (1, 2)
+    ]
+    assert first["lines"] == [2 * at + 1 for at in range(SLICES)]
+    assert second["lines"] == [2 * at + 2 for at in range(SLICES)]
+    assert all(slices[line - 1]["volume"] == 1 for line in (*first["lines"], *second["lines"]))
+
+
+def test_a_volume_that_shows_each_place_once_has_no_parts(run, tmp_path):
+    write_series(tmp_path)
+    _, [volume], _ = run(tmp_path)
+    assert (volume["part"], volume["notices"]) == (None, [])
+    assert volume["lines"] == list(range(SLICES, 0, -1))
+
+
+def test_a_thin_slice_that_stands_out_is_named(run, tmp_path):
+    for n, data in enumerate(
+        dicoms.mr_series(dicoms.head_volume(SLICES, 48, 40, range(2, 3)), step=1)
+    ):
+        (tmp_path / f"{n}.dcm").write_bytes(data)
+    _, [volume], _ = run(tmp_path)
+    assert (volume["predicted"], volume["suspected"]) == ("no_tumor", False)
+    assert volume["stands_out_input"] == str(tmp_path / "2.dcm") != volume["leading_input"]
+    assert volume["stands_out_frame"] == 1
+    write_series(tmp_path / "thick")
+    _, [volume], _ = run(tmp_path / "thick")
+    assert (volume["stands_out_input"], volume["stands_out_frame"]) == (None, None)
+
+
+def archive(path: Path, **files: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, data in files.items():
+            packed.writestr(name, data)
+    return path
+
+
+def series_files() -> dict[str, bytes]:
+    files = dicoms.mr_series(dicoms.head_volume(SLICES, 48, 40, range(2, 5)))
+    return {f"a/{n}": data for n, data in enumerate(files)}
+
+
+def test_an_archive_is_read_as_its_files_are(run, tmp_path):
+    files = series_files()
+    listing = {"DICOMDIR": dicoms.dicomdir(list(files.values()))}
+    inner = archive(tmp_path / "inner.zip", **{"b.nii.gz": dicoms.nifti()}).read_bytes()
+    path = archive(tmp_path / "s.zip", **listing, **files, **{"p.png": scan_png(), "i.zip": inner})
+    slices, [series, nifti], result = run(path)
+    assert result.exit_code == 0
+    names = [
+        *(f"{path}/{name}" for name in files),
+        f"{path}/p.png",
+        *[f"{path}/i.zip/b.nii.gz"] * 12,
+    ]
+    assert [line["input"] for line in slices] == names
+    assert (series["slices"], series["predicted"], series["masked_slices"]) == (SLICES, "glioma", 3)
+    assert (nifti["slices"], nifti["predicted"]) == (12, "glioma")
+
+
+def test_what_cannot_be_used_in_an_archive_gives_one_line_and_the_rest_goes_on(run, tmp_path):
+    other = {"ct": dicoms.to_bytes(dicoms.ct_dataset()), "notes.txt": b"no picture"}
+    path = archive(tmp_path / "s.zip", **other, **series_files())
+    slices, [volume], result = run(path)
+    errors = {line["input"]: line["error"] for line in slices if line["error"]}
+    assert set(errors) == {f"{path}/ct", f"{path}/notes.txt"}
+    assert "CT" in errors[f"{path}/ct"]
+    assert (volume["slices"], result.exit_code) == (SLICES, 1)
+
+
+def test_an_archive_keeps_to_the_limits_of_an_upload(run, tmp_path, monkeypatch):
+    limits = UploadLimits(archive_members=3, frames=11)
+    chosen = settings().model_copy(update={"upload": limits})
+    monkeypatch.setattr(analyse_files, "settings", lambda: chosen)
+    path = archive(tmp_path / "s.zip", **{"b.nii": dicoms.nifti()}, **series_files())
+    slices, [volume], result = run(path)
+    assert [line["status"] for line in slices] == ["error", "ok", "ok", "error"]
+    assert "12 slices" in slices[0]["error"]
+    assert "more than 3 files" in slices[-1]["error"]
+    assert (volume["slices"], result.exit_code) == (2, 1)
+
+
+def test_an_archive_of_nothing_or_a_damaged_one_gives_a_line(run, tmp_path):
+    whole = archive(tmp_path / "whole.zip", **series_files()).read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    listing = dicoms.dicomdir(list(series_files().values()))
+    paths = [archive(tmp_path / "empty.zip"), tmp_path / "cut.zip"]
+    paths.append(archive(tmp_path / "listing.zip", DICOMDIR=listing))
+    slices, volumes, result = run(*paths)
+    assert [line["input"] for line in slices] == list(map(str, paths))
+    assert "holds no files" in slices[0]["error"]
+    assert "damaged or incomplete" in slices[1]["error"]
+    assert "DICOMDIR" in slices[2]["error"]
+    assert (volumes, result.exit_code) == ([], 1)

@@ -57,7 +57,9 @@ def uploads() -> list[Upload]:
         packed.writestr(f"{NAME}/{NAME}.txt", NAME)
         packed.writestr(f"{NAME}/damaged_{NAME}.dcm", bytes(128) + b"DICM" + NAME.encode() * 9)
     return [
-        Upload("slice.jpg", picture.getvalue()),
+        # No ordinary name either tells that a file does not say who the patient is.
+        Upload(f"{NAME}_{identities.BIRTH_DATE}.jpg", picture.getvalue()),
+        Upload(f"{NAME}.zip", pictures_alone()),
         Upload(f"{NAME}.dcm", identities.identified_multi_frame()),
         Upload(f"{NAME}.nii.gz", identities.identified_nifti()),
         Upload(f"{NAME}.nii", identities.identified_nifti(version=2, packed=False)),
@@ -70,6 +72,14 @@ def uploads() -> list[Upload]:
             for ending in (".rar", ".7z", ".dcm.bak", "^X.MR", ".mha", ".nrrd", ".png", ".dcm (1)")
         ),
     ]
+
+
+def pictures_alone() -> bytes:
+    """An archive of nothing but pictures."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        packed.writestr(f"{NAME}/{NAME}.png", scan_png(62))
+    return out.getvalue()
 
 
 def packed_with_a_damaged_scan() -> bytes:

@@ -10,6 +10,7 @@ from core.errors import WeightsError
 from core.services import analyse
 from core.types import Reader
 from pages.components import upload_files, uploads
+from tests.dicoms import head_slice, head_volume, mr_dataset, nifti, to_bytes
 from tests.fakes import FakeEngine, scan_png
 from tests.pages.harness import ROOT, new_app, shown, text_of
 
@@ -99,6 +100,21 @@ def test_the_same_file_twice_is_shown_twice_and_analysed_once(app, engine):
 def test_a_picture_unlike_the_training_is_flagged(app):
     upload(app, ("blank.png", scan_png(blank=True)))
     assert any("unlike the scans" in warning.value for warning in app.warning)
+
+
+@pytest.mark.parametrize("kind", ["DICOM", "NIfTI"])
+def test_the_uploader_takes_what_its_label_says(app, kind):
+    """DICOM files of archives have no suffix; of a NIfTI volume one slice can be looked at."""
+    [uploader] = app.file_uploader
+    assert kind in uploader.label
+    assert not uploader.proto.type
+    slices = head_volume(1, lesion=range(1)).transpose(2, 1, 0)
+    dicom = to_bytes(mr_dataset(head_slice(lesion=True)))
+    name, data = ("IM_0001", dicom) if kind == "DICOM" else ("one.nii.gz", nifti(slices))
+    upload(app, (name, data))
+    assert [heading.value for heading in app.subheader] == [name]
+    assert not app.error
+    assert "suspected" in texts(app)
 
 
 def test_the_demonstration_takes_few_and_small_files(engine, monkeypatch):

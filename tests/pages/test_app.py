@@ -49,6 +49,19 @@ def test_true_and_false_among_the_secrets_are_settings_too(own_installation, mon
     assert "OTHER_FLAG" not in os.environ
 
 
+@pytest.mark.parametrize("page", ["worklist", "upload", "case", "model_card"])
+def test_secrets_are_settings_also_where_a_server_shows_a_page_of_its_own_first(
+    page, own_installation, monkeypatch
+):
+    """Before the front door has run once, Streamlit takes each file of ``pages/`` for a page."""
+    monkeypatch.setenv("NEUROTRIAGE_KEEP_ORIGINALS", "false")
+    config.settings.cache_clear()
+    app = new_app(script=ROOT / "pages" / f"{page}.py")
+    app.secrets["NEUROTRIAGE_KEEP_ORIGINALS"] = True
+    app.run()
+    assert config.settings().keep_originals is True
+
+
 def test_changed_sources_are_not_loaded_into_a_running_server():
     written = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
     assert written["server"]["fileWatcherType"] == "none"
@@ -73,6 +86,19 @@ def test_a_known_account_is_chosen_and_marked_unverified(app, own_installation):
     said = " ".join(element.value for element in app.sidebar.markdown)
     assert r"Dr \*Known\*" in said
     assert "unverified" in said
+
+
+def test_who_types_a_name_is_not_disturbed_by_another_new_account(app, own_installation):
+    """The browser keeps what is being typed only in an input that stays the same one."""
+    known = add_reader(own_installation, "Ada")
+    app.session_state["reader"] = known
+    app.run()
+    [before] = app.sidebar.selectbox
+    add_reader(own_installation, "Bo")
+    app.run()
+    [after] = app.sidebar.selectbox
+    assert after.options == ["Ada", "Bo"]
+    assert after.proto.id == before.proto.id
 
 
 def test_a_store_that_cannot_be_opened_is_said(app, own_installation, monkeypatch, tmp_path):

@@ -153,3 +153,11 @@ def test_files_of_an_older_analysis_are_not_offered_any_more(
     new_case(*mr_series(volume(), series="later", SeriesNumber=3))
     shown(app.run())
     assert offered(app) == []
+
+
+def test_it_is_told_to_which_images_the_results_refer(open_results, new_case):
+    app = prepared(open_results(new_case(*mr_series(volume()))))
+    told = {one.label: one.proto.help for one in app.download_button}
+    for what in ("DICOM segmentation", "DICOM report"):
+        assert "came over the network" in told[what]
+        assert "Uploaded images are kept here under other UIDs" in told[what]

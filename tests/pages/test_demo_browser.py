@@ -62,6 +62,10 @@ def test_visitors_do_not_see_each_others_cases_and_find_their_own_again(browser,
         # The same case number in another visitor's workspace is another case: here, none.
         other.goto(f"{address}/case?case=1")
         other.get_by_text("only you see this workspace").wait_for()
+        other.get_by_role("heading", name="This case cannot be opened").wait_for()
+        other.wait_for_timeout(1500)
+        assert other.locator(".viewer").count() == 0
+        assert "MINE-1" not in other.locator("body").inner_text()
         other.get_by_role("link", name="Worklist", exact=True).click()
         other.get_by_role("heading", name="Worklist").wait_for()
         other.wait_for_timeout(1500)

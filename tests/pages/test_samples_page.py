@@ -8,7 +8,7 @@ from core.services.worklist import worklist_page
 from core.types import TumourClass, WorklistQuery
 from tests.fakes import FakeEngine, scan_png
 from tests.installations import send_case
-from tests.pages.harness import shown
+from tests.pages.harness import place_of, shown
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +37,14 @@ def test_a_newcomer_fills_the_worklist_with_samples(page, own_installation, open
     assert {case.site for case in rows} == {"Simulated sample"}
     assert len(rows) == 4
     assert not offers(app)
+
+
+def test_on_an_empty_worklist_the_samples_come_first_and_stand_above_the_guide(open_page):
+    app = open_page("pages/worklist.py")
+    [offer] = offers(app)
+    guides = [one for one in app.markdown if "Bring scans" in one.value]
+    assert offer.proto.type == "primary"
+    assert place_of(app, offer) < place_of(app, guides[0])
 
 
 def test_a_worklist_of_patients_is_not_offered_samples(new_case, open_page):

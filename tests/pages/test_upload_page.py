@@ -97,9 +97,12 @@ def test_every_file_of_an_upload_is_listed_with_its_reason_and_its_case(app, own
     assert listed["Case"][1] == f"[#{case_id}](case?case={case_id})"
 
 
-def test_names_of_hospital_files_are_shown_to_their_sender_and_not_kept(app, own_installation, ada):
-    send(app, ("DOE_JANE.dcm", dicoms.to_bytes(dicoms.mr_dataset())), ("b.png", b"a text"))
-    assert list(app.table[0].value["File"]) == ["b\\.png", "DOE\\_JANE\\.dcm"]
+def test_names_are_shown_in_the_session_that_sent_them_and_not_kept(
+    app, open_page, own_installation, ada
+):
+    send(app, ("DOE_JANE.dcm", dicoms.to_bytes(dicoms.mr_dataset())), ("JANE.png", scan_png(60)))
+    assert list(app.table[0].value["File"]) == ["DOE\\_JANE\\.dcm", "JANE\\.png"]
+    assert "JANE" not in texts(open_page(PAGE))
     [batch] = recent_batches(own_installation, ada)
     kept = [item.name for item in batch_items(own_installation, ada, batch.batch_id)]
     assert kept == ["File 1 of the upload", "File 2 of the upload"]

@@ -195,6 +195,25 @@ def test_who_comes_back_too_late_is_told(end, cookie, start, clock):
     assert not cases(app)
 
 
+@pytest.mark.parametrize("page", ["upload", "worklist"])
+def test_who_comes_back_to_another_page_after_a_restart_is_told_there(page, cookie, start):
+    """A new server sends its first visitor to the front door, and from there to the page."""
+    app = opened()
+    [button] = [one for one in app.button if one.key == "samples_load"]
+    shown(button.click().run())
+    cookie["neurotriage_workspace"] = f"{app.session_state['workspace']}-samples"
+    start()
+    app = new_app()
+    app.session_state["wanted_page"] = page, {}
+    shown(app.run())
+    titles = {"upload": "Upload scans", "worklist": "Worklist"}
+    assert [one.value for one in app.title] == [titles[page]]
+    assert len(notes(app)) == 1
+    assert "loaded again" in notes(app)[0]
+    assert len(cases(app)) == 2
+    assert "wanted_page" not in app.session_state
+
+
 @pytest.mark.parametrize("end", ["expiry", "restart", "open page"])
 def test_the_samples_come_back(end, cookie, start, clock):
     app = opened()

@@ -63,6 +63,15 @@ def test_a_series_opens_at_its_decisive_slice_and_is_measured(open_case, new_cas
     assert shown["mask"] is not None
 
 
+def test_a_thin_slice_that_stands_out_is_shown_first_with_a_warning(open_case, new_case):
+    app = open_case(new_case(*mr_series(head_volume(SLICES, lesion=range(3, 4)), step=1.0)))
+    stack = sent_to_viewer(app)["stack"]
+    assert stack["index"] == 3 != stack["leading"]
+    text = said(app)
+    assert "Slice 4 stands out: Glioma suspected, tumour probability 97.0 %." in text
+    assert "##### Slice 4 of 14" in text
+
+
 def test_slices_go_to_the_browser_once_when_it_asks_for_them(open_case, new_case, monkeypatch):
     monkeypatch.setattr(volume_view, "_MOST", 4)
     app = open_case(new_case(*files()))

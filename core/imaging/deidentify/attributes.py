@@ -9,26 +9,30 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from pydicom.datadict import dictionary_VM, dictionary_VR
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_data_element
-from pydicom.sequence import Sequence
 from pydicom.uid import UID_dictionary
 
 from core.imaging.deidentify import terms
 from core.imaging.deidentify.codes import known_code
+from core.imaging.deidentify.encoding import Encoding
 from core.imaging.deidentify.profile import Action, action
 from core.imaging.deidentify.pseudonyms import Pseudonyms
 from core.imaging.dicom.read import Work, parse_sequence
 from core.imaging.dicom.sequence import names_agent
 
 _UNDEFINED = 0xFFFFFFFF
-# Enhanced objects of 2,000 frames, with all groups that there are in each, take half of it.
-_MOST_WORK = 2_000_000
+# Enhanced objects of 3,000 frames, with all groups that there are in each, take half of it; it is
+# used up in some three seconds and 200 MB. An attribute takes as long as some reads of bytes, as
+# many bytes of a sequence as long as one.
+_MOST_WORK = 1_000_000
+_WORK_OF_ATTRIBUTE, _BYTES_OF_WORK = 3, 256
+_WORK_OF_VALUE = {"UI": 5, "DS": 1, "IS": 1}  # of others 2
 # Groups that describe pictures: identification, acquisition, relationship, presentation, pixels.
 # Of the others nothing is needed to read or measure a scan.
 _GROUPS = frozenset((0x0008, 0x0018, 0x0020, 0x0022, 0x0028, 0x2050, 0x5200))
@@ -89,26 +93,24 @@ class Attributes:
     Attributes:
         pseudonyms: for UIDs.
         keep_uids: whether UIDs stay as they are.
-        little: whether the file's numbers are little-endian.
+        encoding: the file's.
         required: whether the object is of a kind that requires values (an enhanced one).
-        work: what the parsing of the file's sequences may still cost.
+        work: what the file's attributes may still cost.
     """
 
     pseudonyms: Pseudonyms
     keep_uids: bool
-    little: bool
+    encoding: Encoding
     required: bool
     work: Work = field(default_factory=lambda: Work(_MOST_WORK))
+    # Most frames repeat most functional groups: each is reduced once.
+    _known: dict[tuple[int, bool, bytes | None], bytes | None] = field(default_factory=dict)
 
     def reduced(self, dataset: Dataset) -> Dataset:
-        """What of a dataset may stay; items of its sequences likewise."""
+        """What of a dataset may stay, as it will stand in the file; items of sequences likewise."""
         out = Dataset()
-        for tag in sorted(dataset.keys()):
-            if int(tag) >> 16 not in _GROUPS and int(tag) not in _BESIDE:
-                continue
-            element = self._element(dataset, int(tag))
-            if element is not None:
-                out[tag] = element
+        for element in self._elements(dataset):
+            out[element.tag] = element
         return out
 
     def new_uid(self, uid: str) -> str:
@@ -118,29 +120,37 @@ class Attributes:
         kept = self.keep_uids and len(uid) <= _LONGEST_UID and _UID.fullmatch(uid)
         return uid if kept else self.pseudonyms.uid(uid)
 
-    def _element(self, dataset: Dataset, tag: int) -> DataElement | RawDataElement | None:
-        try:
-            kinds, count = dictionary_VR(tag).split(" or "), dictionary_VM(tag)
-        except KeyError:
+    def _elements(self, dataset: Dataset) -> Iterator[RawDataElement]:
+        for tag in sorted(map(int, dataset.keys())):
+            self.work.spend(_WORK_OF_ATTRIBUTE)
+            # Lengths of groups would be wrong now; they are retired.
+            if tag & 0xFFFF and (tag >> 16 in _GROUPS or tag in _BESIDE):
+                element = self._element(dataset, tag)
+                if element is not None:
+                    yield element
+
+    def _element(self, dataset: Dataset, tag: int) -> RawDataElement | None:
+        rule = _rule(tag, self.required)
+        if rule is None:
             return None
+        kinds, count, wanted = rule
         raw = dataset.get_item(tag)
         kind = raw.VR
         if kind in (None, "UN") or (kind in _WRITTEN and kinds[0] in _WRITTEN):
             kind = kinds[0]
-        wanted = action(tag, required=self.required)
         if kind not in kinds or (wanted is Action.REMOVE and tag not in _REQUIRED_TEXTS):
             return None
         if kind == "SQ":
             return self._sequence(dataset, tag, wanted)
         if not isinstance(raw, RawDataElement):
-            raw = _encoded(raw, self.little)
+            raw = self.encoding.parsed(raw)
         if raw.length == _UNDEFINED:
             return None
         value = raw.value or b""
         if wanted is Action.EMPTY and tag != _CONTRAST_AGENT:
-            return DataElement(tag, kind, None)
+            return self.encoding.raw(tag, kind, b"")
         if kind in _SIZES:
-            same_order = raw.is_little_endian == self.little
+            same_order = raw.is_little_endian == self.encoding.little
             kept = (
                 same_order
                 and wanted is Action.NONE
@@ -151,11 +161,12 @@ class Attributes:
                 )
             )
             return raw._replace(VR=kind) if kept else None
+        self.work.spend(_WORK_OF_VALUE.get(kind, 2) * (value.count(b"\\") + 1))
         if kind in ("DS", "IS"):
             kept = wanted is Action.NONE and _are_written_numbers(value)
             return raw._replace(VR=kind) if kept else None
         text = self._text(tag, kind, value, wanted)
-        return None if text is None else DataElement(tag, kind, text)
+        return None if text is None else self.encoding.text(tag, kind, text)
 
     def _is_table(self, dataset: Dataset, tag: int, value: bytes) -> bool:
         """Whether bytes are a table of values of the length that its description says."""
@@ -164,29 +175,43 @@ class Attributes:
         described = dataset.get_item(_TABLES[tag]) if tag in _TABLES else None
         if not isinstance(described, RawDataElement) or len(described.value or b"") != 6:
             return False
-        entries, _, bits = struct.unpack(("<" if self.little else ">") + "3H", described.value)
+        order = "<" if self.encoding.little else ">"
+        entries, _, bits = struct.unpack(order + "3H", described.value)
         entries = entries or 2**16
         lengths = (entries + entries % 2, 2 * entries)
         return entries >= _LEAST_ENTRIES and bits <= 16 and len(value) in lengths
 
-    def _sequence(self, dataset: Dataset, tag: int, wanted: Action) -> DataElement | None:
+    def _sequence(self, dataset: Dataset, tag: int, wanted: Action) -> RawDataElement | None:
         if wanted is not Action.NONE:
             # Of the listed sequences enhanced objects require the presence, not the content.
             empty = wanted in (Action.EMPTY, Action.DUMMY)
-            return DataElement(tag, "SQ", Sequence()) if empty else None
-        parse_sequence(dataset, tag, self.work)
+            return self.encoding.raw(tag, "SQ", b"") if empty else None
+        raw = dataset.get_item(tag)
+        if not isinstance(raw, RawDataElement):
+            value = self._items(dataset, tag)
+        else:
+            key = (tag, raw.is_implicit_VR, raw.value)
+            if key not in self._known:
+                self.work.spend(len(raw.value or b"") // _BYTES_OF_WORK)
+                parse_sequence(dataset, tag, self.work)
+                self._known[key] = self._items(dataset, tag)
+            value = self._known[key]
+        return None if value is None else self.encoding.raw(tag, "SQ", value)
+
+    def _items(self, dataset: Dataset, tag: int) -> bytes | None:
+        """The items of a parsed sequence as they will stand in the file; None for nothing."""
         items = [self._item(item) for item in dataset[tag].value]
         if tag == _AGENT_SEQUENCE:
             # That contrast was given is told by an item, whatever the agent.
-            items = [item or _coded(_ANY_AGENT) for item in items]
+            items = [item or self.encoding.code(_ANY_AGENT) for item in items]
         # The functional groups go by the number of the frame: an item without content counts.
-        return DataElement(tag, "SQ", Sequence(items)) if any(items) else None
+        return b"".join(map(self.encoding.item, items)) if any(items) else None
 
-    def _item(self, item: Dataset) -> Dataset:
+    def _item(self, item: Dataset) -> bytes:
         if _CODE_VALUE not in item:
-            return self.reduced(item)
+            return b"".join(map(self.encoding.written, self._elements(item)))
         code = known_code(item)
-        return Dataset() if code is None else _coded(code)
+        return b"" if code is None else self.encoding.code(code)
 
     def _text(self, tag: int, kind: str, value: bytes, wanted: Action) -> str | list[str] | None:
         """What stays of a text, empty for nothing; None where the attribute goes."""
@@ -219,19 +244,14 @@ def _maker(text: str) -> str | None:
     return word if word in _MAKERS else None
 
 
-def _encoded(element: DataElement, little: bool) -> RawDataElement:
-    """An element as it stands in a file: pydicom reads some as soon as it meets them."""
-    stream = DicomBytesIO()
-    stream.is_implicit_VR, stream.is_little_endian = True, little
-    write_data_element(stream, element)
-    value = stream.getvalue()[8:]
-    return RawDataElement(element.tag, element.VR, len(value), value, 0, True, little)
-
-
-def _coded(code: tuple[str, str, str]) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code
-    return item
+@cache
+def _rule(tag: int, required: bool) -> tuple[list[str], str, Action] | None:
+    """Kinds and count of an attribute's values, and what becomes of it; None for unknown ones."""
+    try:
+        kinds, count = dictionary_VR(tag).split(" or "), dictionary_VM(tag)
+    except KeyError:
+        return None
+    return kinds, count, action(tag, required=required)
 
 
 def _are_numbers(kind: str, value: bytes, count: str) -> bool:

@@ -9,6 +9,10 @@ read: whether it is a name is for a human to see.
 Measured: no alarm on any of 2,514 slices of figshare and 3,301 of LGG, which carry no text. Of
 thirteen letters drawn beside a head, 6 to 24 pixels high, in pictures of 256 and 512 pixels, all
 are found, in JPEG of quality 80 too; across the head those of 16 pixels and more.
+
+A slice takes 1 ms of 256 x 256 pixels, 5 ms of 512 x 512, and 20 ms of 1024 x 1024 and more, beside
+its decoding. So of a file every slice is looked at (``core.services.receipt``), not some of them,
+and not the brightest of all together: there names would lie on the head of another slice.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from core.types import BoolArray, Scan, UInt8Array
+from core.types import BoolArray, FloatArray, Scan, UInt8Array
 
 NOTICE = (
     "There seems to be text in the picture itself, which is kept as it came. "
@@ -78,7 +82,12 @@ def burnt_in_text(scan: Scan) -> str | None:
     Args:
         scan: the picture, of any size.
     """
-    gray = _stretched(scan)
+    return text_in(scan.pixels.max(axis=2))
+
+
+def text_in(picture: FloatArray) -> str | None:
+    """The same of values (height, width), those of the brightest colour where there are several."""
+    gray = _stretched(picture)
     if gray is None:
         return None
     beside = ~_near_head(gray)
@@ -89,9 +98,8 @@ def burnt_in_text(scan: Scan) -> str | None:
     return NOTICE if found else None
 
 
-def _stretched(scan: Scan) -> UInt8Array | None:
+def _stretched(gray: FloatArray) -> UInt8Array | None:
     """The picture as gray 0 to 255, at most ``_LONGEST_SIDE`` long; None for a blank one."""
-    gray = scan.pixels.max(axis=2)
     low, high = float(gray.min()), float(gray.max())
     if not high > low:
         return None

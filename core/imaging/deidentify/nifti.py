@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
+from contextlib import suppress
 
+from core.errors import InputError
 from core.imaging.nifti_read import is_packed, read_header, read_values, refusing_damage
+from core.imaging.nifti_space import mark
 
 _GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _LEVEL = 4  # a higher one costs seconds and saves a few percent
@@ -22,7 +25,8 @@ def without_identity(data: bytes) -> bytes:
 
     Texts (``descrip``, ``aux_file``, ``db_name``, ``intent_name``, ``data_type``), unused fields,
     extensions and what follows the voxels are gone, in a packed file the name, comment and time
-    that gzip keeps. Voxels and geometry are copied. The same file gives the same result, and so
+    that gzip keeps. Voxels and geometry are copied, with a mark where that is read otherwise
+    than once (``core.imaging.nifti_space.mark``). The same file gives the same result, and so
     does the result.
 
     Args:
@@ -40,6 +44,8 @@ def without_identity(data: bytes) -> bytes:
         if "regular" in header:
             header["regular"] = b"r"  # Analyze's mark of a regular file; some readers ask for it
         header["dim"][header["dim"][0] + 1 :] = 1
+        with suppress(InputError):  # told when the file is opened
+            mark(header, values.shape[:3])
         header["vox_offset"] = header.single_vox_offset
         # Turned, the values lie one after the other: they are not copied before they are joined.
         out = b"".join([header.binaryblock, _NOTHING_HELD, values.T])

@@ -13,12 +13,16 @@ from core.imaging.dicom.sequence import b_value, echo_time_ms, inversion_time_ms
 from core.imaging.dicom.values import Attributes, clean_uid, made_uid
 from core.types import SeriesFacts
 
+_COLOURED = (
+    "A colour picture: it is read as gray, by its brightness alone. The model was not made for "
+    "colour maps, such as those of diffusion or perfusion."
+)
 # What may differ between slices that lie side by side: components of unit vectors, and shares.
 _DIRECTION, _SPACING_SHARE, _TIME_SHARE = 1e-3, 1e-3, 0.01
 
 
 def facts_of(
-    attributes: Attributes, layout: Layout, fingerprint: Callable[[], bytes]
+    attributes: Attributes, layout: Layout, fingerprint: Callable[[], bytes], coloured: bool
 ) -> SeriesFacts:
     """The facts of one frame.
 
@@ -26,6 +30,7 @@ def facts_of(
         attributes: of the frame.
         layout: of the file.
         fingerprint: gives what follows from the file's content; asked for where a UID is absent.
+        coloured: whether the file's pictures are truly coloured.
     """
 
     def uid(keyword: str, purpose: bytes) -> str:
@@ -50,7 +55,10 @@ def facts_of(
         plane=plane_of(axes[:3], axes[3:]) if axes else None,
         number=_whole(attributes, "SeriesNumber"),
         frame_of_reference_uid=clean_uid(attributes.text("FrameOfReferenceUID")),
-        notices=tuple(_notices(attributes, modality, foreign_term, sop_class, bool(spacing))),
+        notices=(
+            *_notices(attributes, modality, foreign_term, sop_class, bool(spacing)),
+            *([_COLOURED] if coloured else []),
+        ),
         measured=(
             *(value / _DIRECTION for value in (*axes, *gradient)),
             *(log(value) / _SPACING_SHARE for value in spacing),

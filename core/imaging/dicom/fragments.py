@@ -25,7 +25,22 @@ def frames_of(header: Header, count: int) -> list[list[memoryview]]:
     Raises:
         InputError: the pixels break off, or do not part into so many frames.
     """
-    items = items_of(header.pixels)
+    return frames_in(items_of(header.pixels), header.dataset.get("ExtendedOffsetTable"), count)
+
+
+def frames_in(
+    items: list[tuple[int, memoryview]], long_table: object, count: int
+) -> list[list[memoryview]]:
+    """The fragments of each frame.
+
+    Args:
+        items: the offset table and the fragments, as ``items_of`` gives them.
+        long_table: the extended offset table; anything but bytes where there is none.
+        count: frames that the file claims.
+
+    Raises:
+        InputError: the pixels do not part into so many frames.
+    """
     table, fragments = items[0][1], items[1:]
     if not fragments:
         damaged()
@@ -33,7 +48,7 @@ def frames_of(header: Header, count: int) -> list[list[memoryview]]:
         return [[part for _, part in fragments]]
     if len(fragments) == count:
         return [[part] for _, part in fragments]
-    starts = _table_starts(header, table, count) or _picture_starts(fragments)
+    starts = _table_starts(long_table, table, count) or _picture_starts(fragments)
     if len(starts) != count or starts[0] != 0:
         damaged()
     offsets = [at for at, _ in fragments]
@@ -75,9 +90,8 @@ def items_of(pixels: memoryview) -> list[tuple[int, memoryview]]:
     return items
 
 
-def _table_starts(header: Header, table: memoryview, count: int) -> list[int]:
+def _table_starts(extended: object, table: memoryview, count: int) -> list[int]:
     """Offsets of the frames by the basic or the extended offset table; empty without either."""
-    extended = header.dataset.get("ExtendedOffsetTable")
     if isinstance(extended, bytes) and len(extended) >= 8 * count:
         return list(struct.unpack_from(f"<{count}Q", extended))
     return list(struct.unpack_from(f"<{count}I", table)) if len(table) >= 4 * count else []

@@ -45,6 +45,8 @@ _DECODERS = {
 }
 # JPEG of more than 8 bits and JPEG lossless, which none of pydicom's safe decoders reads.
 _DEEP_JPEG = frozenset((JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1))
+# Transfer syntaxes of packed pixels that are read.
+PACKINGS = _DEEP_JPEG.union(_DECODERS)
 _END = b"\xff\xd9"  # of JPEG, JPEG-LS and JPEG 2000 alike
 _TRAILER_BYTES = 16  # in which it must be found: padding may follow
 
@@ -67,7 +69,7 @@ class Pixels:
         self._header, self._layout = header, layout
         self._packed: list[list[memoryview]] = []
         if header.syntax.is_encapsulated:
-            if header.syntax not in _DECODERS and header.syntax not in _DEEP_JPEG:
+            if header.syntax not in PACKINGS:
                 raise _unknown_packing(header.syntax)
             with refusing_damage():
                 self._packed = frames_of(header, layout.frames)

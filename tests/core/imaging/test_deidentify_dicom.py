@@ -16,9 +16,10 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 from core.errors import InputError
 from core.imaging import open_image, without_identity
 from core.imaging.deidentify import attributes as deidentify_attributes
-from core.imaging.dicom import fragments
+from core.imaging.dicom import fragments, read
 from tests import dicoms, identities
 from tests.core.imaging.deidentified import KEEPING, PRIVACY, SYNTAXES, parsed, reduced
+from tests.core.imaging.enhanced_groups import fill_groups
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
@@ -113,10 +114,13 @@ def with_empty_items(tag: int, count: int) -> bytes:
 
 def test_items_of_all_sequences_of_a_file_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = dicoms.mr_dataset()
-    for tag in (0x00082112, 0x00081140):
-        nested = Dataset()
-        nested.add(DataElement(0x0040A170, "SQ", [Dataset() for _ in range(10)]))
-        dataset.add(DataElement(tag, "SQ", [nested] * 10))
+    for number, tag in enumerate((0x00082112, 0x00081140)):
+        # No two alike: what is, is parsed once.
+        items = [Dataset() for _ in range(10)]
+        for more, nested in enumerate(items):
+            empty = [Dataset() for _ in range(2 + 10 * number + more)]
+            nested.add(DataElement(0x0040A170, "SQ", empty))
+        dataset.add(DataElement(tag, "SQ", items))
     data = dicoms.to_bytes(dataset)
     without_identity(data, PRIVACY)
     monkeypatch.setattr(deidentify_attributes, "_MOST_WORK", 3000)  # either alone takes less
@@ -124,20 +128,27 @@ def test_items_of_all_sequences_of_a_file_are_counted(monkeypatch: pytest.Monkey
         without_identity(data, PRIVACY)
     without_identity(with_empty_items(0x00082112, 100), PRIVACY)
     with pytest.raises(InputError, match="more attributes than any MRI"):
-        without_identity(with_empty_items(0x00082112, 200), PRIVACY)
+        without_identity(with_empty_items(0x00082112, 300), PRIVACY)
 
 
-def test_large_enhanced_objects_stay_below_the_limit_of_items() -> None:
+def test_large_enhanced_objects_stay_below_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = dicoms.multi_frame_dataset(np.zeros((60, 8, 8), np.uint16))
-    attributes = deidentify_attributes.Attributes(PRIVACY.pseudonyms, False, True, True)
-    attributes.reduced(parsed(dicoms.to_bytes(dataset)))
-    spent = deidentify_attributes._MOST_WORK - attributes.work.left
-    assert spent * (2000 / 60) < deidentify_attributes._MOST_WORK / 2
+    fill_groups(dataset)
+    data = dicoms.to_bytes(dataset)
+    # As if it had 3,000 frames, and only three quarters of the work were allowed.
+    for module, name in ((read, "_MOST_READS"), (deidentify_attributes, "_MOST_WORK")):
+        monkeypatch.setattr(module, name, int(getattr(module, name) * 60 / 3000 * 0.75))
+    out = reduced(data)
+    assert len(out.PerFrameFunctionalGroupsSequence) == 60
+    for number, frame in enumerate(out.PerFrameFunctionalGroupsSequence):
+        assert frame.FrameContentSequence[0].FrameAcquisitionNumber == number
+        assert frame.MRDiffusionSequence[0].DiffusionGradientDirectionSequence
+        assert frame.MREchoSequence[0].EffectiveEchoTime == 12
 
 
 def test_millions_of_empty_fragments_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = parsed(dicoms.to_bytes(dicoms.mr_dataset(), RLELossless))
-    dataset.PixelData = items(12) + dataset.PixelData
+    dataset.PixelData += items(12)
     stream = io.BytesIO()
     dataset.save_as(stream)
     monkeypatch.setattr(fragments, "_MOST_FRAGMENTS", 20)

@@ -40,7 +40,7 @@ def test_without_an_orientation_there_is_no_place_but_a_notice():
 
 
 @pytest.mark.parametrize("qform_code", [0, 1])
-@pytest.mark.parametrize("spacing", [(0, 0, 0), (1, 1, 0), (1.1, 0.9, 5.4)])
+@pytest.mark.parametrize("spacing", [(0, 0, 0), (1, 0.9, 0), (1.04, 0.88, 4.1)])
 def test_beside_a_whole_matrix_the_spacing_may_be_absent_or_a_little_off(spacing, qform_code):
     data = dicoms.nifti(NUMBERED, affine=oblique(), packed=False)
     place = open_image(data).place(1)
@@ -48,6 +48,49 @@ def test_beside_a_whole_matrix_the_spacing_may_be_absent_or_a_little_off(spacing
     image = open_image(other)
     assert image.place(1) == place
     assert image.scan(0).spacing_mm == place.spacing_mm
+    assert image.series.notices == ()
+
+
+@pytest.mark.parametrize("qform_code", [0, 1])
+@pytest.mark.parametrize("sform_code", [1, 2, 4])
+def test_sizes_are_those_of_the_acquired_voxels_and_not_of_a_standard_brain(sform_code, qform_code):
+    # 0.6 mm voxels, turned to the back by the qform, beside an sform that was never filled in.
+    image = nibabel.Nifti1Image(NUMBERED, np.eye(4))
+    image.set_sform(np.eye(4), code=sform_code)
+    image.header.set_qform(np.diag([-0.6, -0.6, 0.6, 1.0]), code=qform_code)
+    assert image.header.get_zooms() == pytest.approx((0.6, 0.6, 0.6))
+    opened = open_image(bytes(image.header.binaryblock) + bytes(4) + NUMBERED.tobytes(order="F"))
+    assert opened.scan(0).spacing_mm == pytest.approx((0.6, 0.6))
+    assert opened.place(1).thickness_mm == pytest.approx(0.6)
+    step = opened.place(1).position_mm - opened.place(0).position_mm
+    assert step == pytest.approx(0.6)
+    (notice,) = opened.series.notices
+    assert "0.6 × 0.6 × 0.6 mm in its header" in notice
+    assert "1 × 1 × 1 mm in its orientation matrix" in notice
+    assert "measured by the header" in notice
+    # Turned as acquired where that is told, else as the matrix says.
+    first = NUMBERED[:, :, 0].T if qform_code else NUMBERED[::-1, ::-1, 0].T
+    assert np.array_equal(opened.scan(0).pixels[..., 0], first)
+
+
+def test_a_spacing_that_was_never_filled_in_gives_way_to_the_matrix_with_a_notice():
+    data = dicoms.nifti(NUMBERED, affine=oblique((0.6, 0.6, 1.5)), packed=False)
+    place = open_image(data).place(1)
+    image = open_image(changed(PIXDIM + 4, "<3f", 1, 1, 1, data=data))
+    assert image.place(1) == place
+    assert any("measured by the matrix" in notice for notice in image.series.notices)
+    # With a qform somebody has filled it in.
+    stated = changed(QFORM, "<h", 1, data=changed(PIXDIM + 4, "<3f", 1, 1, 1, data=data))
+    assert open_image(stated).scan(0).spacing_mm == pytest.approx((1, 1))
+
+
+def test_an_unusable_qform_leaves_the_directions_of_the_matrix():
+    data = dicoms.nifti(NUMBERED, affine=oblique(), packed=False)
+    place = open_image(data).place(1)
+    data = changed(QFORM, "<h", 1, data=changed(PIXDIM + 4, "<3f", 1.2, 1.08, 4.8, data=data))
+    image = open_image(changed(QUATERNION, "<f", 7, data=data))
+    assert image.place(1).along_row == pytest.approx(place.along_row)
+    assert image.scan(0).spacing_mm == pytest.approx((1.08, 1.2))
 
 
 def test_a_single_picture_needs_no_spacing_to_the_next():

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from threading import Thread
@@ -158,27 +159,43 @@ def test_answers_of_a_web_service_that_are_none(monkeypatch, status, body, reaso
     assert STUDY not in str(caught.value) and "Doe" not in str(caught.value)
 
 
+class Empty(BaseHTTPRequestHandler):
+    """A web service that knows no study."""
+
+    def do_GET(self) -> None:
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class QuietServer(HTTPServer):
+    def handle_error(self, *_: object) -> None:
+        pass  # a handshake that is refused
+
+
+@contextmanager
+def web_service(context: ssl.SSLContext) -> Iterator[str]:
+    """Starts one; gives its address."""
+    server = QuietServer(("127.0.0.1", 0), Empty)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"https://127.0.0.1:{server.server_port}/dicom-web"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 def test_by_https_the_archive_has_to_be_vouched_for_by_its_own_authority(tmp_path):
     authority = Authority(tmp_path)
     own = authority.identity("archive")
     (tmp_path / "other").mkdir()
     stranger = Authority(tmp_path / "other", "other")
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(own.certificate, own.key)
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    url = f"https://127.0.0.1:{server.server_port}/dicom-web"
-    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
+    with web_service(context) as url:
         trusting = open_archive(NodeSettings(archive_url=url, archive_ca=authority.certificate))
         assert trusting.study(STUDY) is None
         # Who vouches for senders does not for the archive.
@@ -189,9 +206,25 @@ def test_by_https_the_archive_has_to_be_vouched_for_by_its_own_authority(tmp_pat
         ):
             with pytest.raises(ArchiveError, match="cannot be reached"):
                 open_archive(NodeSettings(archive_url=url, **other)).study(STUDY)
-    finally:
-        server.shutdown()
-        server.server_close()
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_by_https_the_node_shows_its_own_certificate(tmp_path, together):
+    authority = Authority(tmp_path)
+    own, node = authority.identity("archive"), authority.identity("node")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own.certificate, own.key)
+    context.load_verify_locations(authority.certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    shown = {"tls_certificate": node.certificate, "tls_key": node.key}
+    if together:  # the key in the certificate's own file
+        node.certificate.write_bytes(node.certificate.read_bytes() + node.key.read_bytes())
+        del shown["tls_key"]
+    with web_service(context) as url:
+        settings = {"archive_url": url, "archive_ca": authority.certificate}
+        assert open_archive(NodeSettings(**settings, **shown)).study(STUDY) is None
+        with pytest.raises(ArchiveError, match="cannot be reached"):
+            open_archive(NodeSettings(**settings)).study(STUDY)
 
 
 @pytest.mark.parametrize("way", [{"archive_url": "https://b"}, {"archive_host": "b"}])

@@ -7,7 +7,7 @@ from core.errors import InputError, StoreError
 from core.services.results import series_results, write_results
 from tests.core.services.result_files import read_sr, sizes
 from tests.core.services.stored_series import add_series, slices
-from tests.dicoms import head_volume, mr_series
+from tests.dicoms import head_volume, mr_dataset, mr_series, to_bytes
 from tests.installations import make_installation
 
 
@@ -48,6 +48,18 @@ def test_slices_that_failed_leave_the_report_partial(installation):
     assert sizes(report)["SLICES_ANALYSED"] == (10, "1")
 
 
+def test_slices_that_share_a_uid_have_no_results_that_would_name_one_for_all(installation):
+    """A report on one of twelve slices once called itself complete."""
+    files = [
+        to_bytes(mr_dataset(pixels, instance="1", InstanceNumber=n + 1, position=(-40, -48, 5 * n)))
+        for n, pixels in enumerate(head_volume())
+    ]
+    (series_id,) = add_series(installation, files, keep_uids=True)
+    assert len(slices(installation, series_id)) == 12
+    with pytest.raises(InputError, match="Several slices of this series have one and the same"):
+        series_results(installation, series_id)
+
+
 def test_a_series_that_waits_has_no_results_yet(installation):
     (series_id,) = add_series(installation, mr_series(), waiting=[2, 3])
     with pytest.raises(InputError, match="2 of 12 slices still wait"):
@@ -72,3 +84,21 @@ def test_a_lost_file_is_a_matter_of_the_store(installation):
     path.unlink()
     with pytest.raises(StoreError):
         series_results(installation, series_id)
+
+
+def test_a_slice_that_stands_out_from_a_calm_series_is_said(installation):
+    (series_id,) = add_series(installation, mr_series(head_volume(lesion=range(5, 6)), step=1.0))
+    report = read_sr(series_results(installation, series_id))
+    assert sizes(report)["PROB_TUMOUR"] == (6, "%")
+    text = report.to_json()
+    assert "Slice 6 stands out: Glioma suspected, tumour probability 97.0 %." in text
+    assert (
+        slices(installation, series_id)[5].instance_uid in text.split("Its SOP Instance UID is")[1]
+    )
+
+
+def test_a_single_thick_slice_decides_a_report(installation):
+    (series_id,) = add_series(installation, mr_series(head_volume(lesion=range(5, 6)), step=6.0))
+    report = read_sr(series_results(installation, series_id))
+    assert sizes(report)["PROB_TUMOUR"] == (97, "%")
+    assert "stands out" not in report.to_json()

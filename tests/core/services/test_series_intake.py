@@ -115,10 +115,10 @@ def test_the_same_volume_packed_and_not_is_received_already(installation, send):
     assert counts(installation) == (1, 12)
 
 
-def test_a_lone_odd_slice_that_comes_twice_does_not_decide(installation, send):
+def test_a_lone_odd_thin_slice_that_comes_twice_does_not_decide(installation, send):
     volume = dicoms.head_volume(SLICES, 48, 40, range(3, 4))
-    [item, *_] = send(*dicoms.mr_series(volume))
-    send(*dicoms.mr_series(volume, WindowCenter=100, WindowWidth=300))
+    [item, *_] = send(*dicoms.mr_series(volume, step=2.0))
+    send(*dicoms.mr_series(volume, step=2.0, WindowCenter=100, WindowWidth=300))
     score_waiting(installation, FakeEngine())
     with installation.database.reading() as session:
         study = session.get_one(StudyRow, item.case_id)

@@ -2,9 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from core.imaging import Privacy, without_identity
 from core.services.scoring import score_waiting
 from core.services.submit import receive
 from core.store import studies
+from core.store.study_keys import patients_share_study
 from core.store.tables import StudyRow
 from tests import dicoms
 from tests.core.services.sent_series import (
@@ -54,6 +56,28 @@ def test_files_that_name_no_patient_join_the_only_one_there_is(installation, sen
     [joins] = send(series(study="second")[0], series(study="second", PatientID=None)[1])[1:]
     assert joins.reason is None
     assert counts(installation)[0] == 4
+
+
+def test_a_missing_issuer_of_the_number_makes_no_other_patient(installation, send):
+    plain, issued = series(), series(IssuerOfPatientID="North")
+    told = send(plain[0], issued[1], plain[2], issued[0])
+    assert {item.case_id for item in told} == {told[0].case_id}
+    assert [item.reason for item in told[:3]] == [None] * 3
+    assert told[3].outcome is LINKED
+    assert len(scans_of(installation, told[0].case_id)) == 3
+    with installation.database.reading() as session:
+        assert not patients_share_study(session, told[0].case_id)
+    [other] = send(series(IssuerOfPatientID="South")[4])
+    assert other.case_id != told[0].case_id
+    assert f"name another patient: see case #{told[0].case_id}" in other.reason
+
+
+def test_files_without_identity_belong_to_the_case_that_they_came_from(installation, send):
+    issued = series(IssuerOfPatientID="North")
+    [first] = send(issued[0])
+    privacy = Privacy(installation.pseudonyms)
+    [again] = send(without_identity(issued[1], privacy))
+    assert (again.case_id, again.reason) == (first.case_id, None)
 
 
 def test_patients_of_one_study_that_come_at_once_are_kept_apart(installation, reader):

@@ -42,17 +42,27 @@ def test_the_history_has_one_line_a_series(installation, send):
 
 
 @pytest.mark.parametrize(
-    ("lesion", "predicted"), [(range(3, 4), "no_tumor"), (range(2, 4), "glioma")]
+    ("lesion", "step", "predicted", "flagged"),
+    [
+        (range(3, 4), 2.0, "no_tumor", True),
+        (range(2, 4), 2.0, "glioma", False),
+        (range(3, 4), 6.0, "glioma", False),
+        (range(0), 2.0, "no_tumor", False),
+    ],
+    ids=["one thin slice", "two thin slices", "one thick slice", "none"],
 )
-def test_a_volume_stands_where_neighbouring_slices_agree(installation, send, lesion, predicted):
-    """One odd slice does not decide, and empty slices at the ends do not flag the case."""
+def test_a_volume_stands_where_slices_over_a_small_tumour_agree(
+    installation, send, lesion, step, predicted, flagged
+):
+    """One odd thin slice does not decide, and empty slices at the ends do not flag the case."""
     volume = dicoms.head_volume(SLICES, 48, 40, lesion)
     volume[[0, -1]] = 7
-    [item, *_] = send(*dicoms.mr_series(volume))
+    [item, *_] = send(*dicoms.mr_series(volume, step=step))
     score_waiting(installation, FakeEngine())
     with installation.database.reading() as session:
         study = session.get_one(StudyRow, item.case_id)
-        assert (study.predicted, study.flagged, study.scored_count) == (predicted, False, SLICES)
+        assert (study.predicted, study.flagged, study.scored_count) == (predicted, flagged, SLICES)
+        assert (study.band == "routine") == (len(lesion) == 0)
     leading = next(s for s in scans_of(installation, item.case_id) if s.id == study.leading_scan_id)
     assert leading.analysis.finding.predicted == predicted
     assert leading.analysis.thumbnail_key == study.thumbnail_key
@@ -65,9 +75,9 @@ MIXED = (0, 5, 1, 2, 6, 3, 4, 7, 8, 9, 10, 11)
     ("lost", "lesion", "predicted"),
     [
         ({"PixelSpacing": None}, range(5, 8), "glioma"),
-        ({"PixelSpacing": None}, range(5, 6), "no_tumor"),
+        ({"PixelSpacing": None, "step": 2.0}, range(5, 6), "no_tumor"),
         ({"ImagePositionPatient": None}, range(5, 8), "glioma"),
-        ({"ImagePositionPatient": None}, range(5, 6), "no_tumor"),
+        ({"ImagePositionPatient": None}, range(5, 6), "glioma"),
         ({"ImagePositionPatient": None, "InstanceNumber": None}, range(5, 6), "glioma"),
     ],
     ids=["no spacing", "no spacing, one slice", "no position", "no position, one slice", "none"],
@@ -92,9 +102,12 @@ def test_the_order_of_receipt_does_not_decide(tmp_path, lost, lesion, predicted)
 def test_the_frames_of_a_file_are_scored_with_one_opening(installation, send, monkeypatch):
     send(("a.nii", dicoms.nifti()))
     opened = []
-    monkeypatch.setattr(
-        stored_pixels, "open_image", lambda data: opened.append(1) or open_image(data)
-    )
+
+    def counted(*data, **how):
+        opened.append(1)
+        return open_image(*data, **how)
+
+    monkeypatch.setattr(stored_pixels, "open_image", counted)
     engine = FakeEngine()
     assert score_waiting(installation, engine) == 12
     assert (engine.batches, len(opened)) == ([8, 4], 1)

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from core.config import settings
-from core.services.slice_order import Rank, in_order, speaker
+from core.services.slice_order import Rank, in_order, speaker, standing_out
 from core.types import TumourClass
 from tests.core.store.made_up import finding
 
@@ -40,16 +40,31 @@ def test_slices_go_by_position_else_by_number_else_by_frame_else_by_receipt(know
     assert in_order(mixed, lambda rank: rank) == known
 
 
-def test_neighbours_must_agree_where_it_is_known_who_they_are():
-    lone = [NOTHING, NOTHING, GLIOMA, NOTHING, NOTHING]
-    for known in (
+LONE = [NOTHING, NOTHING, GLIOMA, NOTHING, NOTHING]
+
+
+def test_thin_neighbours_must_agree_and_one_that_they_do_not_bear_out_stands_out():
+    rules, known = settings().priority, ranks(position_mm=[2.0 * n for n in range(5)])
+    speaks = speaker(LONE, known, rules)
+    assert LONE[speaks] is NOTHING
+    assert standing_out(LONE, speaks, rules) == 2
+    pair = [NOTHING, GLIOMA, GLIOMA, NOTHING, NOTHING]
+    speaks = speaker(pair, known, rules)
+    assert pair[speaks] is GLIOMA
+    assert standing_out(pair, speaks, rules) is None
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
         ranks(position_mm=[5.0 * n for n in range(5)]),
         ranks(taken=[(0, n) for n in range(5)]),
         ranks(frame=list(range(5))),
-    ):
-        assert lone[speaker(lone, known, settings().priority)] is NOTHING
-        pair = [NOTHING, GLIOMA, GLIOMA, NOTHING, NOTHING]
-        assert pair[speaker(pair, known, settings().priority)] is GLIOMA
+    ],
+    ids=["thick", "by number", "by frame"],
+)
+def test_one_slice_decides_where_slices_are_thick_or_may_be(known):
+    assert speaker(LONE, known, settings().priority) == 2
 
 
 @pytest.mark.parametrize(

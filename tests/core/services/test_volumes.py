@@ -15,7 +15,7 @@ from core.services.review_layers import series_display, slice_layers
 from core.services.scoring import score_waiting
 from core.services.submit import Upload, batch_items, submit
 from core.services.volumes import case_series, edge_letters, measure_series, volume_layers
-from core.types import ScoringState, StudyDetails
+from core.types import Band, ScoringState, StudyDetails
 from tests.dicoms import (
     CORONAL,
     head_volume,
@@ -61,6 +61,29 @@ def files_of(slices=SLICES, **options):
 def text_of(data):
     pages = pypdf.PdfReader(io.BytesIO(data)).pages
     return " ".join(" ".join(page.extract_text() for page in pages).split())
+
+
+def test_a_thin_slice_that_stands_out_is_opened_first_and_said(installation, ada, send):
+    files = mr_series(head_volume(SLICES, lesion=range(5, 6)), step=1.0)
+    calm = mr_series(head_volume(SLICES, lesion=range(0)), series="calm", SeriesNumber=9)
+    view, found = send(*calm, *files)
+    odd = next(one for one in found.series if one.odd is not None)
+    assert found.series[found.opens_with] is odd
+    assert (odd.opens_at, odd.odd) == (5, 5) and odd.leading != 5
+    assert odd.stands_out.startswith(
+        "Slice 6 stands out: Glioma suspected, tumour probability 97.0 %. The series as a whole"
+    )
+    [other] = [one for one in found.series if one is not odd]
+    assert (other.odd, other.stands_out, other.opens_at) == (None, None, other.leading)
+    assert view.summary.band is Band.SOON
+    report = text_of(case_pdf(installation, ada, view.summary.id))
+    assert "Slice 6 stands out: Glioma suspected" in report
+
+
+def test_a_series_with_a_suspicious_voice_opens_with_it(send):
+    _, found = send(*mr_series(head_volume(SLICES, lesion=range(5, 6)), step=6.0))
+    [one] = found.series
+    assert (one.leading, one.odd, one.opens_at, one.stands_out) == (5, None, 5, None)
 
 
 def test_slices_are_in_the_order_of_their_positions_and_open_at_the_suspicious_one(send):

@@ -85,15 +85,6 @@ def test_all_images_of_a_file_count(installation):
     assert (progress.files, progress.scored, progress.waiting) == (1, 1, 2)
 
 
-def test_a_file_may_be_named_later(installation):
-    with installation.database.transaction() as session:
-        batch_id = _batch(session)
-        first = batches.add_item(session, batch_id, "File 1", ItemOutcome.REJECTED, None, None)
-        batches.add_item(session, batch_id, "File 2", ItemOutcome.REJECTED, None, None)
-        batches.name_items(session, {first: "a\x00.png"})
-        assert [item.name for item in batches.items(session, batch_id)] == ["a.png", "File 2"]
-
-
 def test_time_left_counts_what_goes_first_and_not_what_comes_after(installation):
     with installation.database.transaction() as session:
         urgent, routine = _batch(session), _batch(session)

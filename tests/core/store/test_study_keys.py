@@ -65,3 +65,45 @@ def _wait_until_waiting(session, process):
         if session.scalar(waits, {"process": process}):
             return
     pytest.fail("nobody waited")
+
+
+def made(session, patient, number=None):
+    """The key for a file, and the other cases; its case is made where it is not there."""
+    key, others = key_of_study(session, STUDY, patient, number)
+    studies.find_or_create_study(
+        session, study_key=key, details=StudyDetails(), priority=priority(),
+        rate_per_second=RATE, now=NOW,
+    )  # fmt: skip
+    return key, others
+
+
+def test_a_number_without_its_issuer_is_that_of_the_only_one_there_is(installation):
+    with installation.database.transaction() as session:
+        plain, _ = made(session, "7", "7")
+        north, others = made(session, "7 of North", "7")
+        assert others == () and north != plain
+        assert made(session, "7", "7") == made(session, None) == (north, ())
+        # Another issuer is another patient; then nobody knows whose the number alone is.
+        south, others = made(session, "7 of South", "7")
+        assert len(others) == 1 and south != north
+        assert len(made(session, "7", "7")[1]) == 2
+        assert made(session, "7 of North", "7") == (north, ())
+        assert len(made(session, "7 of East", "7")[1]) == 3
+        # So they are called in files that were sent back after their identity was removed.
+        assert made(session, "7 of South", "7 of South") == (south, ())
+        assert len(made(session, "8", "8")[1]) == 4
+
+
+def test_a_nameless_case_becomes_that_of_a_number_and_its_issuer(installation, nameless):
+    with installation.database.transaction() as session:
+        key, others = made(session, "7 of North", "7")
+        assert others == ()
+        assert session.scalar(select(StudyRow.study_key).where(StudyRow.id == nameless)) == key
+        assert made(session, "7", "7") == (key, ())
+
+
+def test_cases_from_before_numbers_were_kept_are_found(installation):
+    with installation.database.transaction() as session:
+        before, _ = made(session, "7 of North")
+        assert made(session, "7 of North", "7") == (before, ())
+        assert made(session, "7 of South", "7")[1] != ()

@@ -1,5 +1,7 @@
 """Cases of made-up findings, single and drawn at random, and their priority."""
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
 from core.config import PriorityRules
@@ -40,9 +42,16 @@ def priority(
     requested: RequestedPriority = RequestedPriority.ROUTINE,
     urgency: RequestedPriority | None = None,
     rules: PriorityRules = RULES,
+    standing_out: Sequence[ScanFinding] = (),
 ) -> Priority:
     return case_priority(
-        findings, failed=failed, waiting=waiting, requested=requested, rules=rules, urgency=urgency
+        findings,
+        failed=failed,
+        waiting=waiting,
+        requested=requested,
+        rules=rules,
+        urgency=urgency,
+        standing_out=standing_out,
     )
 
 

@@ -140,3 +140,27 @@ def test_what_another_scan_shows_is_said_without_points():
     assert texts(found)[-1] == "Another scan: unlike the scans of the training: please look"
     assert found.score == priority(GLIOMA).score
     assert found.flagged
+
+
+def test_a_slice_that_stands_out_keeps_a_calm_case_from_being_routine():
+    found = priority(CALM, standing_out=[GLIOMA])
+    assert texts(found) == [
+        "One slice stands out from its series: glioma suspected (87.0 %), please look",
+        "None of the three suspected",
+    ]
+    assert (found.band, found.flagged, found.leading) == (Band.SOON, True, 0)
+    assert found.score == pytest.approx(RULES.standing_out)
+
+
+@pytest.mark.parametrize(
+    "odd", [finding(glioma=0.87), finding(glioma=0.6, lesion=0.02)], ids=["no outline", "in doubt"]
+)
+def test_it_takes_both_networks_and_confidence_to_lift_a_case_by_one_slice(odd):
+    assert priority(CALM, standing_out=[odd]) == priority(CALM)
+
+
+def test_a_slice_that_stands_out_never_lowers_a_case_or_adds_to_an_urgent_one():
+    alone = priority(GLIOMA)
+    assert priority(GLIOMA, standing_out=[GLIOMA]).score == pytest.approx(alone.score)
+    asked = priority(CALM, standing_out=[GLIOMA], requested=RequestedPriority.URGENT)
+    assert asked.score == pytest.approx(RULES.standing_out + RULES.urgent)
