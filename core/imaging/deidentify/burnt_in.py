@@ -103,7 +103,8 @@ def _stretched(gray: FloatArray) -> UInt8Array | None:
     low, high = float(gray.min()), float(gray.max())
     if not high > low:
         return None
-    stretched = ((gray - low) * (255 / (high - low))).astype(np.uint8)
+    # In double precision: a NIfTI may hold values near the limit of float32.
+    stretched = ((gray.astype(np.float64) - low) * (255 / (high - low))).astype(np.uint8)
     shrink = _LONGEST_SIDE / max(stretched.shape)
     if shrink < 1:
         size = (round(stretched.shape[1] * shrink), round(stretched.shape[0] * shrink))
