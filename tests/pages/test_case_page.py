@@ -8,11 +8,9 @@ import pytest
 from core.errors import StoreError
 from core.services import review
 from core.services.review import DecisionInput, decide, look_again
-from core.services.review_change import Measure
 from core.services.scoring import score_waiting
 from core.types import CaseStatus, TumourClass
 from pages.components import case_scans
-from pages.components.case_earlier import change_in_words
 from tests.fakes import FakeEngine, scan_png
 from tests.pages.harness import place_of, press, sent_to_viewers, shown, text_of
 
@@ -288,16 +286,3 @@ def test_who_else_has_the_case_open_is_shown(open_case, new_case, own_installati
         "Bo \\(unverified\\)** has this case open since" in one.value
         for one in open_case(case).info
     )
-
-
-@pytest.mark.parametrize(
-    ("measure", "text"),
-    [
-        (Measure("Area", "mm²", 500, 610), "Area: 500 → 610 mm² (+110 mm², +22 %)"),
-        (Measure("Area", "mm²", 500, 400), "Area: 500 → 400 mm² (−100 mm², −20 %)"),
-        (Measure("Area", "mm²", 500, 500.2), "Area: 500 → 500 mm² (no change)"),
-        (Measure("Share", "%", 5, 6), "Share: 5.0 → 6.0 % (+1.0 percentage points, +20 %)"),
-    ],
-)
-def test_a_change_is_said_absolutely_and_in_percent(measure, text):
-    assert change_in_words(measure) == text
