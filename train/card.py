@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
-import logging
 import textwrap
 from pathlib import Path
 from typing import Any
 
 from core.inference.weights import load_manifest
 from core.types import CLASSES
-from train import sources
-from train.card_text import SOURCES, TEXT
+from train import folds, sources
+from train.anew import FOLDS as FOLD_REPORTS
+from train.anew import NOT_SHOWN
+from train.anew import SOURCES as LEFT_OUT
+from train.card_text import FOLDS, SOURCES, TEXT
 from train.card_words import failures, history
-
-log = logging.getLogger(__name__)
 
 
 def write_card(folder: Path) -> Path:
     """Write the model card of a weights folder.
 
     Args:
-        folder: holds manifest.json and metrics.json of the same model version, and perhaps what
-            ``train.sources`` found, sources.json. Where that is of other lists than the committed
-            ones, or of another split than ``test``, the card says so instead of showing it.
+        folder: holds manifest.json and metrics.json of the same model version. What
+            ``train.anew`` took over into it is shown; of a report that it refused, why.
 
     Returns:
         The card's path.
@@ -87,7 +86,8 @@ def write_card(folder: Path) -> Path:
             missed=f"{masks['figshare']['missed_share']['value']:.0%}",
             **_trust(metrics["trust"]),
             **_shortcut(metrics["trust"]["modality"], metrics["lgg"]),
-            sources=_sources(folder / sources.REPORT),
+            sources=_sources(metrics["trust"].get(LEFT_OUT)),
+            folds=_folds(metrics["trust"].get("folds", {})),
             history=history(manifest.provenance.commands),
             licence=manifest.provenance.licence,
         )
@@ -111,24 +111,40 @@ def _lower(val: float | None, four: dict[str, Any]) -> bool:
     return val is not None and val < four["balanced_accuracy"]["value"]
 
 
-def _sources(path: Path) -> str:
+def _sources(report: dict[str, Any] | None) -> str:
     """The section on sources left out; empty where that was not measured."""
-    if not path.is_file():
+    if report is None:
         return ""
-    report = json.loads(path.read_text())
-    wrong = ""
-    if report["config"].get("data") != sources.committed_lists():
-        wrong = "on other lists, or with another preprocessing, than the committed ones"
-    elif report.get("split") != "test":
-        wrong = f"on {report.get('split')} and not on test"
-    if wrong:
-        log.warning("%s was measured %s: the card leaves it out", path, wrong)
-        words = (
-            "**Sources**: how well a source is told that the training never saw is not shown. What "
-            f"lies in `{path.name}` was measured {wrong}; `python -m train sources` measures anew."
-        )
-        return f"\n{textwrap.fill(words, 100, break_on_hyphens=False)}\n"
+    if NOT_SHOWN in report:
+        return _refused(
+            "Sources", "how well a source is told that the training never saw", sources.REPORT,
+            report[NOT_SHOWN], "sources",
+        )  # fmt: skip
     return SOURCES.format(table=sources.markdown(report), **report["config"])
+
+
+def _folds(reports: dict[str, dict[str, Any]]) -> str:
+    """The section on other cuts of the patients; empty where they were not measured."""
+    tables = []
+    for network, report in reports.items():
+        if NOT_SHOWN in report:
+            tables.append(_refused(
+                f"Folds, {network}", "the spread over other cuts of the patients",
+                FOLD_REPORTS[network], report[NOT_SHOWN], f"folds {network}",
+            ))  # fmt: skip
+        else:
+            about, _, table = folds.markdown(report).partition("\n\n")
+            words = f"The {network}: {about}, {report['config']['epoch_size']} draws an epoch."
+            tables.append(f"\n{textwrap.fill(words, 100)}\n\n{table}\n")
+    return FOLDS + "".join(tables) if tables else ""
+
+
+def _refused(title: str, what: str, name: str, wrong: str, command: str) -> str:
+    words = (
+        f"**{title}**: {what} is not shown. What lies in `{name}` was measured {wrong}; "
+        f"`python -m train {command}` measures anew."
+    )
+    return f"\n{textwrap.fill(words, 100, break_on_hyphens=False)}\n"
 
 
 def _shown(figure: Any) -> str:

@@ -119,7 +119,7 @@ the sequence cannot have helped with:
 |---|---|---|---|---|
 {one_sequence}
 {figshare_tumours}
-{sources}
+{sources}{folds}
 ## How the weights came about
 
 {history}
@@ -168,4 +168,11 @@ ones served; the difference counts, not the level. Answers by the most probable 
 scans are its own, without those that it has from an earlier one.
 
 {table}
+"""
+
+FOLDS = """
+**Other cuts of the same patients** (`python -m train folds`): one split is luck. The same recipe trained
+anew in folds of patients, each fold tested once by a network that saw none of it. These networks are not
+the ones served: their schedule is the one named, their answers are the most probable class or a mask cut
+at 0.5, and nothing was fitted. What counts is how far the folds lie apart.
 """

@@ -187,6 +187,7 @@ def evaluate(
 
     def action() -> None:
         from core.inference import Engine
+        from train.anew import take_over
         from train.card import write_card
         from train.evaluation import evaluate as evaluation
 
@@ -199,7 +200,24 @@ def evaluate(
         path = out or (served if split == "test" else Path("runs/evaluation") / f"{split}.json")
         evaluation.write(report, path)
         if split == "test" and path.resolve() == served.resolve():
+            take_over(weights)
             write_card(weights)
+
+    guarded(action)
+
+
+@app.command()
+def card(
+    weights: Annotated[Path, typer.Option(help="The weights folder.")] = Path("weights"),
+) -> None:
+    """Take reports of sources and folds over into metrics.json, and write the model card anew."""
+
+    def action() -> None:
+        from train.anew import take_over
+        from train.card import write_card
+
+        take_over(weights)
+        typer.echo(write_card(weights))
 
     guarded(action)
 

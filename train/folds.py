@@ -20,18 +20,19 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
 
+from core.imaging import PREPROCESSING_VERSION
 from core.types import CLASSES
-from train.config import RunConfig
+from train.config import RunConfig, fingerprint
 from train.data.figshare import UNPLACED
 from train.data.pack import Pack
-from train.data.splits import Sample
+from train.data.splits import FOUR_CLASS_LIST, LGG_LIST, Sample, read_list
 from train.evaluation.views import logits, one_per_group, softmax
 from train.metrics import balanced_accuracy, rank_auc, rates
 from train.runs import identified, kept_report, train_on
@@ -99,6 +100,15 @@ def fold_splits(samples: Iterable[Sample], folds: int) -> list[dict[str, str]]:
         return "val" if fold == val else "train"
 
     return [{block: split(block, test) for block in (*fold_of, *unplaced)} for test in range(folds)]
+
+
+def committed_folds(folds: int) -> str:
+    """What a report in so many folds of the committed lists records of them, as ``config.data``."""
+    rows = [read_list(path) for path in (FOUR_CLASS_LIST, LGG_LIST)]
+    splits = fold_splits([sample for one in rows for sample in one], folds)[0]
+    return fingerprint(PREPROCESSING_VERSION, [
+        [astuple(replace(sample, split=splits[sample.block])) for sample in one] for one in rows
+    ])  # fmt: skip
 
 
 def with_splits(pack: Pack, splits: dict[str, str]) -> Pack:

@@ -11,172 +11,33 @@ import logging
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from core.errors import WeightsError
+from core.services.metric_sections import (
+    Calibration,
+    ClassFigures,
+    Confusion,
+    Counts,
+    Figure,
+    Folds,
+    FourClass,
+    PredictionSets,
+    Robustness,
+    RocCurve,
+    Section,
+    Shortcut,
+    SourceLeftOut,
+    Strangers,
+)
 from core.types import CLASSES, TumourClass
 
 log = logging.getLogger(__name__)
 
 _CURE = "Run `python -m train evaluate` to measure the weights."
-# A number must not part with its sign at the end of a line.
-_PERCENT = "\N{NO-BREAK SPACE}%"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Figure(_Section):
-    """A figure, with its 95 % interval where one was computed; None where it does not exist."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_number(cls, value: Any) -> Any:
-        return value if isinstance(value, dict) else {"value": value}
-
-
-def value_in_words(figure: Figure, *, share: bool = True) -> str:
-    """A figure's value; a dash where it does not exist.
-
-    Args:
-        figure: the figure.
-        share: whether to write it as a percentage.
-    """
-    if figure.value is None:
-        return "–"
-    return f"{figure.value * 100:.1f}{_PERCENT}" if share else f"{figure.value:.3f}"
-
-
-def interval_in_words(figure: Figure, *, share: bool = True) -> str:
-    """The 95 % interval of a figure; a dash where there is none.
-
-    Args:
-        figure: the figure.
-        share: whether to write it as a percentage.
-    """
-    if figure.low is None or figure.high is None:
-        return "–"
-    if share:
-        return f"{figure.low * 100:.1f} to {figure.high * 100:.1f}{_PERCENT}"
-    return f"{figure.low:.3f} to {figure.high:.3f}"
-
-
-class ClassFigures(_Section):
-    """Figures of one class against the rest, 0 to 1, and its number of scans."""
-
-    precision: Figure
-    recall: Figure
-    specificity: Figure
-    f1: Figure
-    support: int
-
-
-class Confusion(_Section):
-    """Counts of scans: true class by row, most probable class by column."""
-
-    classes: tuple[TumourClass, ...]
-    counts: tuple[tuple[int, ...], ...] = Field(alias="rows_true_columns_predicted")
-
-
-class RocCurve(_Section):
-    """Points of a ROC curve, from (0, 0) to (1, 1)."""
-
-    false_positive_rate: tuple[float, ...]
-    true_positive_rate: tuple[float, ...]
-
-
-class ReliabilityBin(_Section):
-    """Scans whose highest probability lies between ``low`` and ``high``."""
-
-    low: float
-    high: float
-    count: int
-    confidence: float
-    accuracy: float
-
-
-class CalibrationFigures(_Section):
-    """Calibration error (0 to 1), Brier score (0 to 2), log loss (nats)."""
-
-    expected_calibration_error: float
-    brier: float
-    log_loss: float
-
-
-class Calibration(_Section):
-    """How far probabilities can be taken at their word, before and after the temperature."""
-
-    before: CalibrationFigures
-    after: CalibrationFigures
-    reliability: tuple[ReliabilityBin, ...] = ()
-
-
-class FourClass(_Section):
-    """The four-class test scans. ``figures`` by name, such as ``balanced_accuracy``."""
-
-    figures: dict[str, Figure]
-    per_class: dict[TumourClass, ClassFigures]
-    confusion: Confusion | None
-    roc_curves: dict[str, RocCurve]
-    calibration: Calibration | None
-
-
-class Counts(_Section):
-    """What was measured on."""
-
-    four_class_distinct_scans: dict[TumourClass, int]
-    lgg_patients: int
-    lgg_slices: int
-    lgg_lesion_slices: int
-
-
-class PredictionSets(_Section):
-    """Sets of classes that cannot be ruled out: coverage promised, and found on the test scans."""
-
-    stated_coverage: float
-    coverage: float
-    coverage_by_class: dict[TumourClass, float | None]
-    mean_set_size: float
-
-
-class Robustness(_Section):
-    """The classifier on test scans that were changed in one way, 0 to 1."""
-
-    balanced_accuracy: float | None
-    agreement: float | None
-    tumour_sensitivity: float | None
-    tumour_specificity: float | None
-    rejected: float | None
-
-
-class StrangeScore(_Section):
-    """How well a score tells scans from other pictures; ``rejected`` by kind of picture."""
-
-    auroc: float | None
-    good_scans_rejected: float | None
-    rejected: dict[str, float | None]
-
-
-class Strangers(_Section):
-    """Pictures that are no readable brain MRI: their number by kind, and each score."""
-
-    pictures: dict[str, int]
-    scores: dict[str, StrangeScore]
-
-
-class Shortcut(_Section):
-    """What a guess from a scan's brightness alone reaches, without looking for a tumour."""
-
-    balanced_accuracy: Figure
-    tumour_auc: Figure
-
-
-class ModelMetrics(_Section):
+class ModelMetrics(Section):
     """The figures of one model version on one split."""
 
     model_version: str
@@ -191,6 +52,8 @@ class ModelMetrics(_Section):
     robustness: dict[str, Robustness]
     strangers: Strangers | None
     shortcut: Shortcut | None
+    sources: dict[str, SourceLeftOut]
+    folds: dict[str, Folds]
 
 
 def read_metrics(folder: Path) -> ModelMetrics:
@@ -224,6 +87,18 @@ def read_metrics(folder: Path) -> ModelMetrics:
             shortcut=_section(
                 Shortcut, _mapping(trust, "modality").get("class_from_brightness_alone")
             ),
+            sources=_sections(
+                SourceLeftOut, _mapping(_mapping(trust, "leave_one_source_out"), "sources")
+            ),
+            # A report that was refused says only why, and that is no fault of the file.
+            folds=_sections(
+                Folds,
+                {
+                    name: one
+                    for name, one in _mapping(trust, "folds").items()
+                    if not (isinstance(one, dict) and "not_shown" in one)
+                },
+            ),
         )
     except ValidationError as error:
         raise WeightsError(f"{path} does not say which model it is of. {_CURE}") from error
@@ -248,7 +123,7 @@ def _four_class(raw: dict[str, Any]) -> FourClass | None:
     )
 
 
-_Kind = TypeVar("_Kind", bound=_Section)
+_Kind = TypeVar("_Kind", bound=Section)
 
 
 def _section(kind: type[_Kind], raw: Any) -> _Kind | None:

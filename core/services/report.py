@@ -12,8 +12,8 @@ from core.errors import StoreError, WeightsError
 from core.reports.pdf import CaseReport, case_report
 from core.reports.training_set import TrainingRow, TrainingSetWriter, picture_path
 from core.services.installation import Installation, now
+from core.services.metric_sections import interval_in_words, value_in_words
 from core.services.model_card import model_card
-from core.services.model_metrics import interval_in_words, value_in_words
 from core.services.report_scans import reported_scans, reported_series
 from core.services.review_view import case_view
 from core.services.volumes import case_series

@@ -6,7 +6,7 @@ from textwrap import wrap
 
 import plotly.graph_objects as go
 
-from core.services.model_metrics import ReliabilityBin, RocCurve
+from core.services.metric_sections import ReliabilityBin, RocCurve
 from core.services.words import CLASS_NAMES
 from core.types import CLASSES, TumourClass
 

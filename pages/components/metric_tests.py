@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.services.model_card import ModelCard
-from core.services.model_metrics import (
+from core.services.metric_sections import (
     Figure,
     FourClass,
-    ModelMetrics,
     interval_in_words,
     value_in_words,
 )
+from core.services.model_card import ModelCard
+from core.services.model_metrics import ModelMetrics
 from core.services.words import CLASS_NAMES, percent
 from core.types import TumourClass
 from pages.components.metric_charts import matrix_chart, reliability_chart, roc_chart

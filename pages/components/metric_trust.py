@@ -2,11 +2,15 @@
 
 import streamlit as st
 
-from core.services.model_metrics import ModelMetrics, StrangeScore
+from core.services.metric_sections import Folds, SourceLeftOut, StrangeScore
+from core.services.model_metrics import ModelMetrics
 
 
 def show_trust(metrics: ModelMetrics) -> None:
-    parts = (metrics.prediction_sets, metrics.robustness, metrics.strangers, metrics.shortcut)
+    parts = (
+        metrics.prediction_sets, metrics.robustness, metrics.strangers, metrics.shortcut,
+        metrics.sources, metrics.folds,
+    )  # fmt: skip
     if not any(parts):
         return
     st.subheader("How far these figures can be trusted", anchor=False)
@@ -18,6 +22,10 @@ def show_trust(metrics: ModelMetrics) -> None:
             f"{_share(metrics.shortcut.balanced_accuracy.value)} (guessing: 25 %) and a tumour AUC "
             f"of {_number(metrics.shortcut.tumour_auc.value)} (guessing: 0.5)."
         )
+    if metrics.sources:
+        _show_sources(metrics.sources)
+    for network, folds in metrics.folds.items():
+        _show_folds(network, folds)
     if metrics.robustness:
         st.markdown("**Changed pictures**, as other viewers and scanners would have given them")
         rows = metrics.robustness
@@ -55,6 +63,61 @@ def show_trust(metrics: ModelMetrics) -> None:
             hide_index=True,
             alt="Prediction sets",
         )
+
+
+_FIGURES = {
+    "balanced_accuracy": "Balanced accuracy",
+    "glioma_sensitivity": "Sensitivity to glioma",
+    "tumour_sensitivity": "Sensitivity",
+    "tumour_specificity": "Specificity",
+    "tumour_auc": "Tumour AUC",
+    "lgg_lesion_auc": "AUC of lesion slices (LGG)",
+    "figshare_dice": "Dice of lesion slices (figshare)",
+    "lgg_dice": "Dice by patient (LGG)",
+}
+
+
+def _show_sources(sources: dict[str, SourceLeftOut]) -> None:
+    st.markdown(
+        "**A source that the training never saw.** Small networks were trained with a public set "
+        "and without it, and tested on its own scans. What counts is how much is lost: the scans "
+        "of a hospital that is in no public set should be expected to fare like the last column."
+    )
+    rows = [
+        (source, name, one.with_it.get(name), one.without_it.get(name))
+        for source, one in sources.items()
+        for name in _FIGURES
+    ]
+    rows = [row for row in rows if row[2] is not None and row[3] is not None]
+    st.table(
+        {
+            "Source": [source for source, *_ in rows],
+            "Figure": [_FIGURES[name] for _, name, *_ in rows],
+            "Trained with it": [_number(one.value) for *_, one, _ in rows],
+            "Trained without it": [_number(one.value) for *_, one in rows],
+        },
+        border="horizontal",
+        hide_index=True,
+        alt="Sources left out of the training",
+    )
+
+
+def _show_folds(network: str, folds: Folds) -> None:
+    st.markdown(
+        f"**Other cuts of the same patients ({network}).** The recipe was trained anew "
+        f"{len(folds.folds)} times on a shorter schedule, each time tested on patients that it "
+        "never saw. What counts is how far the results lie apart: so much of a figure is luck."
+    )
+    st.table(
+        {
+            "Figure": [_FIGURES.get(name, name) for name in folds.summary],
+            "Mean": [_number(one.mean) for one in folds.summary.values()],
+            "Standard deviation": [_number(one.sd) for one in folds.summary.values()],
+        },
+        border="horizontal",
+        hide_index=True,
+        alt=f"Folds of patients, {network}",
+    )
 
 
 def _show_strangers(pictures: dict[str, int], served: StrangeScore) -> None:

@@ -89,6 +89,36 @@ def test_a_file_without_curves_says_what_is_missing(page, weights):
         assert f"The metrics file holds no {absent}." in text
 
 
+def trust_of(weights, **changes):
+    path = weights / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["trust"] |= changes
+    path.write_text(json.dumps(metrics))
+
+
+def test_what_is_lost_without_a_source_and_over_other_cuts_is_shown(page, weights):
+    figures = {"tumour_auc": {"value": 0.787, "low": 0.7, "high": 0.8}, "tumour_specificity": None}
+    lost = {"tumour_auc": {"value": 0.477, "low": 0.3, "high": 0.6}, "tumour_specificity": None}
+    folds = {"folds": [{"fold": 1}, {"fold": 2}], "summary": {"lgg_dice": {"mean": 0.7, "sd": 0.1}}}
+    trust_of(
+        weights,
+        leave_one_source_out={"sources": {
+            "lgg": {"scans": {"glioma": 2}, "with": figures, "without": lost},
+        }},
+        folds={"segmenter": folds, "classifier": {"not_shown": "on other lists"}},
+    )  # fmt: skip
+    app = page()
+    left_out = next(one.value for one in app.table if "Trained without it" in one.value)
+    assert left_out.to_numpy().tolist() == [["lgg", "Tumour AUC", "0.787", "0.477"]]
+    spread = next(one.value for one in app.table if "Standard deviation" in one.value)
+    assert spread.to_numpy().tolist() == [["Dice by patient (LGG)", "0.700", "0.100"]]
+    assert "(segmenter).** The recipe was trained anew 2 times" in said(app)
+    assert "Other cuts of the same patients (classifier)" not in said(app)
+
+    trust_of(weights, leave_one_source_out={"not_shown": "on other lists"}, folds={})
+    assert "never saw" not in said(page())
+
+
 def test_without_metrics_the_rest_is_still_there(page, weights):
     (weights / "metrics.json").unlink()
     text = said(page())

@@ -20,7 +20,6 @@ from train import cli
 from train.card import write_card
 from train.evaluation.evaluate import LGG_CHANNELS, evaluate, write
 from train.evaluation.scans import load_scans, mirror
-from train.sources import FIGURES, committed_lists
 
 
 class BrightSpots:
@@ -131,31 +130,6 @@ def test_end_to_end(engine, tiny_data, tmp_path):
     assert f"| glioma | 0.333 ({glioma['low']:.3f} to {glioma['high']:.3f}) |" in card
     assert "sources" not in card.split("## How the weights came about")[0]
 
-    figure = {"value": 0.75, "low": 0.5, "high": 1.0}
-    with_it = dict.fromkeys(FIGURES, figure)
-    left_out = {
-        "config": {"arch": "efficientnet_lite0", "stages": "4x128", "epoch_size": 1500,
-                   "data": committed_lists()},
-        "split": "test",
-        "sources": {"br35h": {"scans": {"no_tumor": 3}, "with": with_it,
-                              "without": with_it | {"tumour_auc": None}}},
-    }  # fmt: skip
-    (tmp_path / "weights" / "sources.json").write_text(json.dumps(left_out))
-    card = write_card(tmp_path / "weights").read_text()
-    shown = "0.750 (0.500 to 1.000)"
-    assert f"| br35h | 3 no_tumor | without it | {shown} | none | {shown} | {shown} |" in card
-    assert "efficientnet_lite0 on a short schedule (4x128 px, 1500 draws" in card
-    older = {k: v for k, v in left_out["config"].items() if k != "data"}
-    for change, said in (
-        ({"config": older}, "was measured on other lists"),
-        ({"config": older | {"data": "0123456789abcdef"}}, "was measured on other lists"),
-        ({"split": "val"}, "was measured on val and not on test"),
-    ):
-        (tmp_path / "weights" / "sources.json").write_text(json.dumps(left_out | change))
-        card = write_card(tmp_path / "weights").read_text()
-        assert said in " ".join(card.split()) and "python -m train sources" in card
-        assert "br35h | 3 no_tumor" not in card and "short schedule (4x128" not in card
-
     again = evaluate(engine, tiny_data.root, command="python -m train evaluate", **data)
     write(again, tmp_path / "again.json")
     one, two = (json.loads((tmp_path / f).read_text()) for f in ("metrics.json", "again.json"))
@@ -195,7 +169,7 @@ def test_figures_on_val_never_take_the_place_of_those_on_test(
     monkeypatch.setattr(Engine, "load", lambda *_: None)
     monkeypatch.setattr(
         "train.evaluation.evaluate.evaluate",
-        lambda engine, root, split, command, pictures: {"split": split},
+        lambda engine, root, split, command, pictures: {"split": split, "trust": {}},
     )
     monkeypatch.setattr("train.card.write_card", cards.append)
     result = CliRunner().invoke(cli.app, ["evaluate", *options])

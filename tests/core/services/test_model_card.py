@@ -7,8 +7,9 @@ import pytest
 
 from core.config import PROJECT_ROOT
 from core.errors import WeightsError
+from core.services.metric_sections import Figure, interval_in_words, value_in_words
 from core.services.model_card import model_card
-from core.services.model_metrics import Figure, interval_in_words, read_metrics, value_in_words
+from core.services.model_metrics import read_metrics
 from core.types import CLASSES, TumourClass
 from tests.installations import make_installation
 
