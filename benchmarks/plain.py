@@ -16,7 +16,7 @@ import torch
 
 from core.imaging import map_to_source, prepare, resize_square
 from core.inference.masks import mask_in_source, square_mask
-from core.inference.networks import ResNet50Classifier, ResUNet
+from core.inference.networks import CLASSIFIERS, SEGMENTERS
 from core.inference.networks.served import IMAGENET_MEAN, IMAGENET_STD
 from core.inference.networks.torchvision_compat import import_torchvision
 from core.inference.weights import load_manifest, load_network
@@ -43,10 +43,10 @@ class PlainPipeline:
         from pytorch_grad_cam import GradCAM
 
         self.manifest = load_manifest(folder)
-        self.classifier = load_network(ResNet50Classifier(), folder, self.manifest.classifier)
+        self.classifier = load_network(CLASSIFIERS, folder, self.manifest.classifier)
         # GradCAM goes backward through the body, as it does for anybody who uses it.
         self.classifier.requires_grad_(True)
-        self.segmenter = load_network(ResUNet(), folder, self.manifest.segmenter)
+        self.segmenter = load_network(SEGMENTERS, folder, self.manifest.segmenter)
         self.gradcam = GradCAM(self.classifier, [self.classifier.body.layer4[-1]])
 
     def analyse(self, scan: Scan) -> PlainResult:

@@ -20,7 +20,7 @@ from torch import nn
 
 from benchmarks.machine import BUSY_SHARE, busy_share
 from core.config import settings
-from core.inference.networks import ResNet50Classifier, ResUNet
+from core.inference.networks import CLASSIFIERS, SEGMENTERS
 from core.inference.networks.served import ServedClassifier, ServedSegmenter
 from core.inference.weights import NetworkEntry, checked_file, load_manifest, load_network
 
@@ -85,11 +85,11 @@ def main() -> None:
     manifest = load_manifest(folder)
     served_classifier = partial(ServedClassifier, mirrored=manifest.classifier.mirrored)
     networks = (
-        ("ResNet50", served_classifier, ResNet50Classifier, manifest.classifier),
-        ("ResUNet", ServedSegmenter, ResUNet, manifest.segmenter),
+        ("ResNet50", served_classifier, CLASSIFIERS, manifest.classifier),
+        ("ResUNet", ServedSegmenter, SEGMENTERS, manifest.segmenter),
     )
-    for title, served, network, entry in networks:
-        model = served(load_network(network(), folder, entry)).eval().requires_grad_(False)
+    for title, served, known, entry in networks:
+        model = served(load_network(known, folder, entry)).eval().requires_grad_(False)
         side = entry.input_side
         images = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
         expected = _torch(model)(images)

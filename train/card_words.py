@@ -141,15 +141,27 @@ def _failed(share: float | None, count: int) -> int:
 def history(commands: Sequence[str]) -> str:
     """How the weights came about, from the manifest's commands."""
     parsed = [(name, options) for name, options in map(_options, commands) if name]
-    exported = next((options for name, options in parsed if name == "export"), {})
+    exported = {task: _exported(parsed, task) for task in ("classifier", "segmenter")}
     said = [
         _began("The ResNet50", _chain(parsed, "classifier", exported), "imagenet"),
         _learnt(parsed, _run(parsed, "classifier", exported)),
-        _averaged(commands, exported.get("classifier", "")),
+        _averaged(commands, exported["classifier"]),
         _began("The ResUNet", _chain(parsed, "segmenter", exported), "scratch"),
-        _averaged(commands, exported.get("segmenter", "")),
+        _averaged(commands, exported["segmenter"]),
     ]
     return textwrap.fill(" ".join(one for one in said if one), _WIDTH, break_on_hyphens=False)
+
+
+def _exported(parsed: Sequence[tuple[str, dict[str, str]]], task: str) -> str:
+    """The folder that a network was exported from, by the last export that names one that was made.
+
+    A later one may have kept it, and then names the weights folder.
+    """
+    made = [one.get("run", f"runs/{task}") for name, one in parsed if name == task]
+    made += [one.get("out", "") for name, one in parsed if name == "average"]
+    given = [one.get(task, f"runs/{task}") for name, one in parsed if name == "export"]
+    known = [one for one in given if any(_same(one, other) for other in made)]
+    return (known or given or [f"runs/{task}"])[-1]
 
 
 def _options(command: str) -> tuple[str, dict[str, str]]:
@@ -169,8 +181,7 @@ def _run(
 ) -> dict[str, str] | None:
     """Options of the run that was exported; of the last of its task where that is not told."""
     runs = [options for name, options in parsed if name == task]
-    folder = exported.get(task, f"runs/{task}")
-    named = [one for one in runs if _same(one.get("run", f"runs/{task}"), folder)]
+    named = [one for one in runs if _same(one.get("run", f"runs/{task}"), exported[task])]
     return (named or runs or [None])[-1]
 
 
@@ -187,8 +198,13 @@ def _chain(
     before = runs[: next((at for at, one in enumerate(runs) if one is last), 0)]
     if last is None:
         return []
-    arch = last.get("arch", "resnet50")
-    return [*(one for one in before if one.get("arch", "resnet50") == arch), last]
+    default = _ARCH[task]
+    arch = last.get("arch", default)
+    return [*(one for one in before if one.get("arch", default) == arch), last]
+
+
+# What the commands train where they do not say.
+_ARCH = {"classifier": "resnet50", "segmenter": "resunet"}
 
 
 def _began(network: str, chain: Sequence[dict[str, str]], default: str) -> str:
@@ -201,6 +217,8 @@ def _began(network: str, chain: Sequence[dict[str, str]], default: str) -> str:
         "scratch": "random weights",
     }
     first, last = (one.get("init", default) for one in (chain[0], chain[-1]))
+    if PurePosixPath(first).name == "classifier.safetensors" and network != "The ResNet50":
+        known[first] = "the classifier's weights in its encoder and random ones in the rest"
     if last in known:
         return f"{network} began from {known[last]}."
     if first in known:

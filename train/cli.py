@@ -24,6 +24,7 @@ app.add_typer(experiments)
 app.add_typer(repeats)
 
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder: checkpoints, log, weights.")]
+_RUN_OR_WEIGHTS = "Finished run folder, or a weights folder whose network is kept."
 Minutes = Annotated[
     float, typer.Option(min=0, help="End the schedule after this wall time; 0: never.")
 ]
@@ -73,7 +74,11 @@ def classifier(
 @app.command()
 def segmenter(
     run: RunFolder = Path("runs/segmenter"),
-    init: Annotated[str, typer.Option(help="scratch or a safetensors file.")] = "scratch",
+    arch: Annotated[str, typer.Option(help="resunet50 or resunet.")] = "resunet",
+    init: Annotated[
+        str,
+        typer.Option(help="scratch, imagenet, augnet or a safetensors file, a classifier's too."),
+    ] = "scratch",
     stages: Annotated[str, typer.Option(help="Epochs x input side.")] = "16x128,10x192",
     epoch_size: Annotated[int, typer.Option(min=1, help="Draws per epoch.")] = 2400,
     batch_size: Annotated[int, typer.Option(min=2)] = 16,
@@ -90,7 +95,7 @@ def segmenter(
     from train import runs
 
     config = RunConfig(
-        task="segmenter", arch="resunet", init=init, stages=stages, epoch_size=epoch_size,
+        task="segmenter", arch=arch, init=init, stages=stages, epoch_size=epoch_size,
         batch_size=batch_size, learning_rate=learning_rate, ema=ema, quarter_turns=quarter_turns,
         precision=precision, seed=seed, minutes=minutes,
     )  # fmt: skip
@@ -122,10 +127,10 @@ def average(
 
 @app.command()
 def export(
-    classifier_run: Annotated[Path, typer.Option("--classifier", help="Finished run folder.")] = (
+    classifier_run: Annotated[Path, typer.Option("--classifier", help=_RUN_OR_WEIGHTS)] = (
         Path("runs/classifier")
     ),
-    segmenter_run: Annotated[Path, typer.Option("--segmenter", help="Finished run folder.")] = (
+    segmenter_run: Annotated[Path, typer.Option("--segmenter", help=_RUN_OR_WEIGHTS)] = (
         Path("runs/segmenter")
     ),
     out: Annotated[Path, typer.Option(help="The weights folder.")] = Path("weights"),

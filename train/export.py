@@ -61,12 +61,14 @@ def export(
     """Write the weights folder and return its manifest.
 
     Args:
-        classifier_run: finished run folder of the ResNet50.
-        segmenter_run: finished run folder of the ResUNet.
+        classifier_run: finished run folder of the ResNet50, or a weights folder (``out``, too)
+            whose classifier is kept.
+        segmenter_run: the same of the ResUNet.
         four_class: gray pack of the four-class sets.
         lgg: composite pack of the LGG slices.
         out: the weights folder, made if absent; its files are replaced.
-        side: input side of the classifier; 0 takes its last training stage's.
+        side: input side of the classifier; 0 takes its last training stage's, or what it was
+            served at.
         mirrored: whether the classifier averages each picture with its mirror image.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -176,8 +178,14 @@ def _network(
     """Write one network's safetensors (half precision) and its graph; the entry's fields."""
     import openvino
 
-    config = RunConfig.load(run / "config.json")
-    network = create_model(config.arch, str(run / "weights.safetensors"))
+    if (run / "manifest.json").is_file():
+        kept: NetworkEntry = getattr(load_manifest(run), name)
+        arch, trained, file = kept.architecture, kept.input_side, run / kept.weights.file
+    else:
+        config = RunConfig.load(run / "config.json")
+        arch, trained = config.arch, config.stage_list()[-1][1]
+        file = run / "weights.safetensors"
+    network = create_model(arch, str(file))
     halves = {
         k: (v.half() if v.dtype.is_floating_point else v).contiguous()
         for k, v in network.state_dict().items()
@@ -192,14 +200,14 @@ def _network(
         if name == "classifier"
         else ServedSegmenter(network)  # type: ignore[arg-type]
     )
-    side = side or config.stage_list()[-1][1]
+    side = side or trained
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
     graph = openvino.convert_model(served.eval(), example_input=example, input=[-1, side, side, 3])
     openvino.save_model(graph, out / f"{name}.xml", compress_to_fp16=True)
     entry = NetworkEntry(
         weights=_bound(out / f"{name}.safetensors"),
         graph=Graph(structure=_bound(out / f"{name}.xml"), constants=_bound(out / f"{name}.bin")),
-        architecture=config.arch,
+        architecture=arch,
         input_side=side,
     )
     return entry.model_dump()

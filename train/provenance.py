@@ -20,13 +20,17 @@ LICENCE = (
 )
 
 
-def provenance_of(*runs: Path) -> Provenance:
-    """What the manifest says of run folders: data, lists, every command that led to them.
+def provenance_of(classifier_run: Path, segmenter_run: Path) -> Provenance:
+    """What the manifest says of two networks: data, lists, every command that led to them.
 
     Args:
-        runs: finished run folders; the command that asks comes last.
+        classifier_run: finished run folder, or a weights folder whose classifier is kept.
+        segmenter_run: the same of the segmenter. The command that asks comes last.
     """
-    steps = dict.fromkeys(step for run in runs for step in _steps_of(run))
+    runs = {"classifier": classifier_run, "segmenter": segmenter_run}
+    steps = dict.fromkeys(
+        step for task, run in runs.items() for step in _steps_to(run, task, exported=True)
+    )
     return Provenance(
         data="figshare (Cheng 2017), TCGA-LGG (Buda 2019), sartaj, nickparvar, Br35H",
         split="train/splits/four_class.csv and train/splits/lgg.csv, by patient",
@@ -80,33 +84,50 @@ def _steps_of(run: Path) -> list[str]:
 
 def _steps_before(config: RunConfig) -> Iterator[str]:
     """The commands that led to what a run begins with: its first weights, then its teacher."""
-    initial = [Path(config.init).parent] if Path(config.init).suffix == ".safetensors" else []
-    for folder in (*initial, *([Path(config.teacher)] if config.teacher else [])):
-        yield from _steps_to(folder, config.task)
+    initial = Path(config.init)
+    if initial.suffix == ".safetensors":
+        # An encoder may begin with the classifier's weights.
+        task = "classifier" if initial.name == "classifier.safetensors" else config.task
+        yield from _steps_to(initial.parent, task)
+    if config.teacher:
+        yield from _steps_to(Path(config.teacher), config.task)
 
 
-def _steps_to(folder: Path, task: str) -> Iterator[str]:
+def _steps_to(folder: Path, task: str, exported: bool = False) -> Iterator[str]:
     """The commands that led to a network in a run folder, or in a weights folder by its manifest.
 
     A folder that is no longer there, and one that says nothing, ends the chain.
+
+    Args:
+        folder: of a run, or weights.
+        task: of the network.
+        exported: whether the command that made the weights folder counts, too.
     """
     if (folder / "config.json").is_file() and (folder / COMMAND).is_file():
         yield from _steps_of(folder)
     elif (folder / "manifest.json").is_file():
-        yield from _of_task(load_manifest(folder).provenance.commands, task)
+        commands = load_manifest(folder).provenance.commands
+        yield from _of_task(commands, task)
+        if exported:
+            yield from (one for one in commands if _name_of(one) == "export")
 
 
 def _of_task(commands: Sequence[str], task: str) -> Iterator[str]:
     """The trainings of a task among a manifest's commands, and the means of what they made."""
     runs: list[str] = []
     for command in commands:
-        words = shlex.split(command, comments=True)
-        name = words[words.index("train") + 1] if "train" in words[:-1] else ""
+        words, name = shlex.split(command, comments=True), _name_of(command)
         if name == task:
             runs.append(words[words.index("--run") + 1] if "--run" in words else f"runs/{task}")
             yield command
         elif name == "average" and set(runs) & set(words):
             yield command
+
+
+def _name_of(command: str) -> str:
+    """The subcommand of ``python -m train ...``; empty where it is none."""
+    words = shlex.split(command, comments=True)
+    return words[words.index("train") + 1] if "train" in words[:-1] else ""
 
 
 def _command(run: Path, config: RunConfig) -> str:

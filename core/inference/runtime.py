@@ -143,15 +143,15 @@ class TorchRuntime:
     def __init__(self, folder: Path, manifest: Manifest, threads: int) -> None:
         import torch
 
-        from core.inference.networks import ResNet50Classifier, ResUNet
+        from core.inference.networks import CLASSIFIERS, SEGMENTERS
         from core.inference.networks.served import ServedClassifier, ServedSegmenter
 
         if threads:
             torch.set_num_threads(threads)
         self._torch = torch
         self._sides = manifest.classifier.input_side, manifest.segmenter.input_side
-        body = load_network(ResNet50Classifier(), folder, manifest.classifier)
-        mask = load_network(ResUNet(), folder, manifest.segmenter)
+        body = load_network(CLASSIFIERS, folder, manifest.classifier)
+        mask = load_network(SEGMENTERS, folder, manifest.segmenter)
         last = torch.channels_last
         self._classifier = (
             ServedClassifier(body, manifest.classifier.mirrored).eval().to(memory_format=last)

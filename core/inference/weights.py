@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,11 +179,13 @@ def load_arrays(folder: Path, bound: BoundFile) -> dict[str, np.ndarray]:
         raise WeightsError(f"{path} is no readable safetensors file: {error}. {_CURE}") from error
 
 
-def load_network(network: nn.Module, folder: Path, entry: NetworkEntry) -> nn.Module:
-    """Fill a torch network from the manifest's weights, every tensor by name and shape.
+def load_network(
+    networks: Mapping[str, Callable[[], nn.Module]], folder: Path, entry: NetworkEntry
+) -> nn.Module:
+    """Build the manifest's network and fill it from its weights, every tensor by name and shape.
 
     Args:
-        network: a freshly built network of ``entry.architecture``.
+        networks: what builds each architecture, by name.
         folder: the weights folder.
         entry: the network's part of the manifest.
 
@@ -190,10 +193,17 @@ def load_network(network: nn.Module, folder: Path, entry: NetworkEntry) -> nn.Mo
         The network in evaluation mode, in float32, without gradients.
 
     Raises:
-        WeightsError: a tensor is missing, unknown or of another shape.
+        WeightsError: the architecture is not among ``networks``, or a tensor is missing, unknown
+            or of another shape.
     """
     import torch
 
+    if entry.architecture not in networks:
+        raise WeightsError(
+            f"The manifest's {entry.weights.file} is a {entry.architecture!r}; this program knows "
+            f"{', '.join(networks)}. {_CURE}"
+        )
+    network = networks[entry.architecture]()
     arrays = load_arrays(folder, entry.weights)
     expected: dict[str, Any] = network.state_dict()
     missing, unknown = expected.keys() - arrays.keys(), arrays.keys() - expected.keys()

@@ -120,6 +120,25 @@ SEGMENTER = "python -m train segmenter --run runs/segmenter"
              "(`runs/segmenter/weights.safetensors`), and that began from random weights"],
             ["distillation"],
         ),
+        # The classifier was kept when another segmenter was exported beside it.
+        (
+            [f"{CLASSIFIER} --init augnet",
+             "python -m train average runs/c old --out runs/m  # the share taken: 0.5", SEGMENTER,
+             "python -m train export --classifier runs/m",
+             f"{SEGMENTER}50 --arch resunet50 --init weights/classifier.safetensors",
+             "python -m train export --classifier weights --segmenter runs/segmenter50"],
+            ["AugNet's weights", "mean of its last training's weights and of earlier ones (share "
+             "of the last: 0.5", "The ResUNet began from the classifier's weights in its encoder"],
+            ["random weights", "earlier training had come to"],
+        ),
+        (
+            [SEGMENTER, f"{SEGMENTER}50 --arch resunet50 --init weights/classifier.safetensors",
+             f"{SEGMENTER}51 --arch resunet50 --init weights/segmenter.safetensors",
+             "python -m train export --segmenter runs/segmenter51"],
+            ["earlier training had come to (`weights/segmenter.safetensors`), and that began from "
+             "the classifier's weights in its encoder"],
+            [],
+        ),
         (["something else"], [], ["AugNet", "distillation"]),
     ],
 )  # fmt: skip

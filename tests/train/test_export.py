@@ -52,10 +52,35 @@ def test_the_commands_go_through_the_weights_that_a_run_went_on_from(tmp_path, m
     monkeypatch.setattr("sys.argv", typed)
     write_command(config, folder)
     (weights / "manifest.json").unlink()
-    *steps, last = provenance_of(folder).commands
+    *steps, last = provenance_of(tmp_path / "gone", folder).commands
     assert own
     assert steps == [*own, "python -m train segmenter --seed 6"]
     assert "packs" not in last
+
+
+def test_an_encoder_that_began_as_the_classifier_has_its_commands(tmp_path, monkeypatch):
+    weights, folder = settings().weights, tmp_path / "run"
+    commands = load_manifest(weights).provenance.commands
+    folder.mkdir()
+    config = RunConfig("segmenter", "resunet50", init=str(weights / "classifier.safetensors"))
+    config.save(folder / "config.json")
+    monkeypatch.setattr("sys.argv", ["train", "segmenter"])
+    write_command(config, folder)
+    *steps, own, _last = provenance_of(tmp_path / "gone", folder).commands
+    assert own == "python -m train segmenter"
+    assert steps == [one for one in commands if " classifier " in one or " average " in one]
+
+
+def test_a_network_that_is_kept_brings_the_commands_that_made_it(tmp_path):
+    weights = settings().weights
+    kept = load_manifest(weights).provenance.commands
+    run = run_folder(tmp_path / "run", "python -m train segmenter --run run", init="scratch")
+    *steps, _last = provenance_of(weights, run).commands
+    assert steps == [
+        *(one for one in kept if " classifier " in one or " average " in one),
+        *(one for one in kept if " export " in one),
+        "python -m train segmenter --run run",
+    ]
 
 
 def test_a_run_that_the_clock_ended_says_what_it_came_to(tmp_path):
@@ -111,22 +136,24 @@ def test_temperature_and_threshold_are_fitted_anew_and_nothing_else(tiny_data, t
 
 @pytest.mark.slow
 def test_finished_runs_become_weights_that_are_served(tiny_data, tmp_path):
-    """The networks that are served, as if they had just been trained."""
-    runs = []
-    for name, arch in (("classifier", "resnet50"), ("segmenter", "resunet")):
-        run = tmp_path / name
-        run.mkdir()
-        RunConfig(name, arch, init="scratch", stages="1x64").save(run / "config.json")
-        (run / "command.txt").write_text(f"train {name}\n")
-        shutil.copy(settings().weights / f"{name}.safetensors", run / "weights.safetensors")
-        runs.append(run)
+    """The classifier is kept; the segmenter is as if it had just been trained."""
+    served = settings().weights
+    before, run = load_manifest(served), tmp_path / "segmenter"
+    run.mkdir()
+    config = RunConfig("segmenter", before.segmenter.architecture, init="scratch", stages="1x64")
+    config.save(run / "config.json")
+    (run / "command.txt").write_text("train segmenter\n")
+    shutil.copy(served / "segmenter.safetensors", run / "weights.safetensors")
     packs = (
         load_pack(tiny_data.four_class, tiny_data.root, tmp_path / "cache", channels=1),
         load_pack(tiny_data.lgg, tiny_data.root, tmp_path / "cache", channels=3),
     )
     out = tmp_path / "weights"
-    manifest = export(*runs, *packs, out, side=64)
-    assert manifest.provenance.commands[:2] == ["train classifier", "train segmenter"]
+    manifest = export(served, run, *packs, out, side=64)
+    *steps, own, _last = manifest.provenance.commands
+    assert own == "train segmenter"
+    assert steps[0] == before.provenance.commands[0]
+    assert manifest.classifier.weights == before.classifier.weights
     assert (manifest.classifier.input_side, manifest.segmenter.input_side) == (64, 64)
     for runtime in ("openvino", "torch"):
         [one] = Engine.load(out, runtime).analyse([decode(scan_png())])

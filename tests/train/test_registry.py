@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from core.errors import DataError, WeightsError
 from train.models import augnet
@@ -63,6 +64,21 @@ def test_an_absent_package_is_named_with_its_command(monkeypatch):
     monkeypatch.setattr(augnet, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"pip install .*imgsim"):
         create_model("resnet50", "augnet")
+
+
+def test_a_classifiers_weights_fit_the_encoder_of_a_u_net(tmp_path):
+    classifier = create_model("resnet50")
+    save_file(classifier.state_dict(), tmp_path / "c.safetensors")
+    network = create_model("resunet50", str(tmp_path / "c.safetensors"))
+    theirs = classifier.body.state_dict()
+    assert all(torch.equal(v, theirs[k]) for k, v in network.body.state_dict().items())
+    # Its own file is taken whole, and another network's is refused.
+    save_file(network.state_dict(), tmp_path / "u.safetensors")
+    again = create_model("resunet50", str(tmp_path / "u.safetensors"))
+    assert all(torch.equal(v, again.state_dict()[k]) for k, v in network.state_dict().items())
+    save_file(create_model("resunet").state_dict(), tmp_path / "r.safetensors")
+    with pytest.raises(WeightsError, match=r"r\.safetensors does not fit resunet50"):
+        create_model("resunet50", str(tmp_path / "r.safetensors"))
 
 
 @pytest.mark.parametrize(("arch", "init"), [("resunet", "imagenet"), ("resunet", "augnet"),

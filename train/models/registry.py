@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from core.errors import DataError, WeightsError
-from core.inference.networks import ResNet50Classifier, ResUNet
+from core.inference.networks import ResNet50Classifier, ResUNet, ResUNet50
 from core.inference.networks.torchvision_compat import import_torchvision
 from core.types import CLASSES
 from train.models.augnet import augnet_state
@@ -23,7 +23,8 @@ def create_model(arch: str, init: str = "scratch") -> nn.Module:
         arch: one of ``MODELS``.
         init: ``scratch``; ``imagenet`` (the body's weights from ImageNet); ``augnet`` (a ResNet50's
             from photographs without labels, see ``train.models.augnet``); or the path of a
-            safetensors file with every tensor of the network.
+            safetensors file with every tensor of the network. ``resunet50`` also takes the file of
+            a ``resnet50``, for its encoder.
 
     Raises:
         ValueError: an unknown name, or named weights that the network does not have.
@@ -40,13 +41,25 @@ def create_model(arch: str, init: str = "scratch") -> nn.Module:
         pretrained[init](model)
     elif init != "scratch":
         try:
-            model.load_state_dict(load_file(Path(init)))
+            state = load_file(Path(init))
+            if isinstance(model, ResUNet50) and "body.fc.weight" in state:
+                _fill_encoder(model, {k.removeprefix("body."): v for k, v in state.items()})
+            else:
+                model.load_state_dict(state)
         except (OSError, RuntimeError) as error:
             raise WeightsError(f"{init} does not fit {arch}: {error}") from error
     return model
 
 
 def _resnet50_imagenet(model: nn.Module) -> None:
+    _fill_body(model, _imagenet_state())
+
+
+def _resunet50_imagenet(model: nn.Module) -> None:
+    _fill_encoder(model, _imagenet_state())
+
+
+def _imagenet_state() -> dict[str, Tensor]:
     weights = import_torchvision().models.ResNet50_Weights.IMAGENET1K_V2
     try:
         state = weights.get_state_dict(progress=True, check_hash=True)
@@ -54,11 +67,21 @@ def _resnet50_imagenet(model: nn.Module) -> None:
         raise DataError(
             "ImageNet weights could not be downloaded. Use --init scratch, or --init with a file."
         ) from error
-    _fill_body(model, {k: v for k, v in state.items() if not k.startswith("fc.")})
+    return {k: v for k, v in state.items() if not k.startswith("fc.")}
 
 
 def _resnet50_augnet(model: nn.Module) -> None:
     _fill_body(model, augnet_state())
+
+
+def _resunet50_augnet(model: nn.Module) -> None:
+    _fill_encoder(model, augnet_state())
+
+
+def _fill_encoder(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """A ResNet50's tensors for the encoder of a U-Net, which has no last stage and no head."""
+    used = {k: v for k, v in state.items() if not k.startswith(("layer4.", "fc."))}
+    model.body.load_state_dict(used)
 
 
 def _fill_body(model: nn.Module, state: dict[str, Tensor]) -> None:
@@ -100,5 +123,6 @@ NAMED_WEIGHTS = ("imagenet", "augnet")
 MODELS: dict[str, tuple[Callable[[], nn.Module], dict[str, Callable[[nn.Module], None]]]] = {
     "resnet50": (ResNet50Classifier, {"imagenet": _resnet50_imagenet, "augnet": _resnet50_augnet}),
     "resunet": (ResUNet, {}),
+    "resunet50": (ResUNet50, {"imagenet": _resunet50_imagenet, "augnet": _resunet50_augnet}),
     "efficientnet_lite0": (_efficientnet_lite0, {"imagenet": _efficientnet_lite0_imagenet}),
 }

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from core.inference.networks import ResNet50Classifier, ResUNet
+from core.inference.networks import SEGMENTERS, ResNet50Classifier, ResUNet
 from core.inference.networks.torchvision_compat import import_torchvision
 
 
@@ -26,7 +26,8 @@ def test_the_classifier_is_torchvisions_resnet50_with_four_outputs():
 @pytest.mark.parametrize("side", [64, 128, 160])
 def test_the_resunet_keeps_the_resolution(side: int):
     with torch.inference_mode():
-        assert ResUNet().eval()(torch.randn(2, 3, side, side)).shape == (2, 1, side, side)
+        for network in SEGMENTERS.values():
+            assert network().eval()(torch.randn(2, 3, side, side)).shape == (2, 1, side, side)
 
 
 def test_every_resunet_weight_takes_part():

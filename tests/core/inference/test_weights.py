@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from core.errors import WeightsError
 from core.inference import Engine
-from core.inference.networks import ResUNet
+from core.inference.networks import SEGMENTERS
 from core.inference.weights import load_manifest, load_network, sha256_of
 
 
@@ -94,7 +94,13 @@ def test_every_tensor_is_checked(linked_weights: Path, fault: str):
     entry = load_manifest(linked_weights).segmenter
     bound = entry.weights.model_copy(update={"sha256": sha256_of(path)})
     with pytest.raises(WeightsError, match=r"missing|shape"):
-        load_network(ResUNet(), linked_weights, entry.model_copy(update={"weights": bound}))
+        load_network(SEGMENTERS, linked_weights, entry.model_copy(update={"weights": bound}))
+
+
+def test_an_architecture_of_a_later_version_is_named(linked_weights: Path):
+    entry = load_manifest(linked_weights).segmenter.model_copy(update={"architecture": "unet99"})
+    with pytest.raises(WeightsError, match=r"'unet99'; this program knows resunet, resunet50"):
+        load_network(SEGMENTERS, linked_weights, entry)
 
 
 def test_the_manifest_binds_the_weights_that_are_there(weights_folder: Path):
