@@ -41,6 +41,17 @@ def test_no_augmentation_is_the_identity(images):
     assert torch.allclose(out_masks, masks, atol=1e-5)
 
 
+def test_the_geometry_is_exact_where_the_network_computes_in_bfloat16():
+    images = torch.rand(2, 3, 160, 160, generator=generator(9))
+    every = Augmentation()
+    exact, _ = augment(images, None, every, generator(5))
+    with torch.autocast("cpu", torch.bfloat16):
+        same, _ = augment(images, None, NO_AUGMENTATION, generator())
+        changed, _ = augment(images, None, every, generator(5))
+    assert torch.allclose(same, images, atol=1e-4)
+    assert torch.equal(changed, exact)
+
+
 def test_a_certain_mirror_is_a_flip_of_both(images):
     how = replace(NO_AUGMENTATION, mirror=1.0)
     out, masks = augment(images, images[:, :1].round(), how, generator())

@@ -58,11 +58,13 @@ def augment(
     Returns:
         Images in 0..1 and masks in 0..1, in the given shapes.
     """
-    grid = _affine_grid(images, how, rng)
-    images = functional.grid_sample(images, grid, mode="bilinear", align_corners=False)
-    if masks is not None:
-        masks = functional.grid_sample(masks, grid, mode="bilinear", align_corners=False)
-    return _intensities(images, how, rng), masks
+    # Under autocast the grid would be bfloat16, whose coordinates are off by up to a pixel.
+    with torch.autocast(images.device.type, enabled=False):
+        grid = _affine_grid(images, how, rng)
+        images = functional.grid_sample(images, grid, mode="bilinear", align_corners=False)
+        if masks is not None:
+            masks = functional.grid_sample(masks, grid, mode="bilinear", align_corners=False)
+        return _intensities(images, how, rng), masks
 
 
 def quarter_turns(
