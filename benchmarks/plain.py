@@ -66,7 +66,7 @@ class PlainPipeline:
         large = _tensor(resize_square(prepared.image, self.manifest.segmenter.input_side))
         with torch.no_grad():
             tumour = torch.sigmoid(self.segmenter(large))[0, 0].numpy()
-        rule = self.manifest.segmenter
+        rule = self.manifest.segmenter.rule(prepared.kind)
         mask = mask_in_source(tumour, square_mask(tumour, prepared.head, rule), prepared, rule)
         return PlainResult(
             probabilities,

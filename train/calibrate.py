@@ -79,7 +79,8 @@ def fit_mask_rule(
     """Pixel threshold and smallest part, as a share of the head, that serve ``val`` best.
 
     Maximised is the mean Dice of lesion slices that stand alone, plus the mean Dice pooled per
-    patient, less ``FALSE_MASK_COST`` times the share of lesion-free slices with any mask.
+    patient, less ``FALSE_MASK_COST`` times the share of lesion-free slices with any mask; what the
+    slices do not allow is left out.
 
     Args:
         probability: (n, s, s), the segmenter's output.
@@ -106,7 +107,8 @@ def fit_mask_rule(
                 dice(found[patients == p], truth[patients == p])
                 for p in np.unique(patients[~alone])
             ]
-            false = float(found[~lesion].any(axis=(1, 2)).mean())
-            value = float(np.mean(slices)) + float(np.mean(pooled)) - FALSE_MASK_COST * false
+            false = found[~lesion].any(axis=(1, 2))
+            value = sum(float(np.mean(one)) for one in (slices, pooled) if one)
+            value -= FALSE_MASK_COST * float(false.mean()) if len(false) else 0.0
             best = max(best, (value, threshold, area))
     return best[1], best[2]

@@ -24,6 +24,7 @@ from core.inference.weights import (
     ClassifierEntry,
     Graph,
     Manifest,
+    MaskRule,
     NetworkEntry,
     OutOfDistribution,
     Provenance,
@@ -47,6 +48,7 @@ log = logging.getLogger(__name__)
 # Share of val's tumour scans that the decision threshold keeps.
 LEAST_SENSITIVITY = 0.98
 NO_TUMOR = CLASSES.index("no_tumor")
+_UNFITTED = MaskRule(threshold=0.5, min_area_fraction=0.0)
 
 
 def export(
@@ -76,7 +78,7 @@ def export(
         **_network(classifier_run, "classifier", out, side, mirrored), mirrored=mirrored
     )
     segmenter = SegmenterEntry(
-        **_network(segmenter_run, "segmenter", out), threshold=0.5, min_area_fraction=0.0
+        **_network(segmenter_run, "segmenter", out), gray=_UNFITTED, composite=_UNFITTED
     )
     draft = _manifest(
         classifier,
@@ -95,10 +97,10 @@ def export(
 
     ood, features_ok = write_feature_model(runtime, four_class, lgg, out)
     calibration, figures = _calibration(runtime, four_class)
-    threshold, area = _mask_rule(runtime, four_class, lgg)
+    gray, composite = _mask_rules(runtime, four_class, lgg)
     manifest = _manifest(
         classifier,
-        segmenter.model_copy(update={"threshold": threshold, "min_area_fraction": area}),
+        segmenter.model_copy(update={"gray": gray, "composite": composite}),
         calibration,
         ood,
         draft.provenance,
@@ -217,25 +219,31 @@ def _bound(path: Path) -> BoundFile:
     return BoundFile(file=path.name, sha256=sha256_of(path))
 
 
-def _mask_rule(runtime: Runtime, four_class: Pack, lgg: Pack) -> tuple[float, float]:
+def _mask_rules(runtime: Runtime, four_class: Pack, lgg: Pack) -> tuple[MaskRule, MaskRule]:
+    """The rules for gray scans and for composites.
+
+    Gray is fitted on figshare's lesions and the tumour-free scans, slice by slice; composites on
+    LGG, patient by patient.
+    """
     val = one_per_group(four_class, "val")
-    figshare = val.subset(np.flatnonzero(val.has_mask))
+    free = np.array([sample.label == "no_tumor" for sample in val.samples])
+    gray = val.subset(np.flatnonzero(val.has_mask | free))
     slices = lgg.subset(lgg.positions("val"))
-    probability, truth, patients, heads = [], [], [], []
-    for pack, alone in ((figshare, True), (slices, False)):
-        found = np.concatenate([runtime.segment(images) for images in batches(pack, 16)])
-        probability.append(found)
-        truth.append(pack.resized(found.shape[1]).masks > 0)
-        patients += ["" if alone else s.block for s in pack.samples]
-        # The padding and the air round the head are black in a prepared square.
-        lit = (np.asarray(pack.images).max(axis=3) > 16).mean(axis=(1, 2))
-        heads.append(lit * found.shape[1] ** 2)
-    return fit_mask_rule(
-        np.concatenate(probability),
-        np.concatenate(truth),
-        np.array(patients),
-        np.concatenate(heads),
-    )
+    # Where its sequences were missing, a slice of LGG shows one picture three times: it is gray.
+    several = (np.ptp(slices.images.astype(np.int16), axis=3) > 0).any(axis=(1, 2))
+    composite = slices.subset(np.flatnonzero(several))
+    return _rule(runtime, gray, pooled=False), _rule(runtime, composite, pooled=True)
+
+
+def _rule(runtime: Runtime, pack: Pack, pooled: bool) -> MaskRule:
+    found = np.concatenate([runtime.segment(images) for images in batches(pack, 16)])
+    side = found.shape[1]
+    patients = [sample.block if pooled else "" for sample in pack.samples]
+    # The padding and the air round the head are black in a prepared square.
+    lit = (np.asarray(pack.images).max(axis=3) > 16).mean(axis=(1, 2))
+    truth = pack.resized(side).masks > 0
+    threshold, area = fit_mask_rule(found, truth, np.array(patients), lit * side**2)
+    return MaskRule(threshold=threshold, min_area_fraction=area)
 
 
 def _manifest(
@@ -249,7 +257,7 @@ def _manifest(
     now = datetime.now(UTC)
     identity = hashlib.sha256(
         "".join(e.weights.sha256 for e in (classifier, segmenter)).encode()
-        + f"{calibration}{ood}{segmenter.threshold}{segmenter.min_area_fraction}".encode()
+        + f"{calibration}{ood}{segmenter.gray}{segmenter.composite}".encode()
     ).hexdigest()
     return Manifest(
         format=MANIFEST_FORMAT,

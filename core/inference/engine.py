@@ -23,6 +23,7 @@ from core.types import (
     FloatArray,
     PreparedScan,
     Scan,
+    ScanKind,
     TumourClass,
     UInt8Array,
 )
@@ -67,9 +68,9 @@ class Engine:
         """Out-of-distribution scores (n,) of a classifier's output; higher is stranger."""
         return self._feature_model.score(output.features)
 
-    def square_mask(self, probability: FloatArray, head: BoolArray) -> UInt8Array:
+    def square_mask(self, probability: FloatArray, head: BoolArray, kind: ScanKind) -> UInt8Array:
         """The mask in the network's square by the manifest's rule, see ``masks.square_mask``."""
-        return square_mask(probability, head, self.manifest.segmenter)
+        return square_mask(probability, head, self.manifest.segmenter.rule(kind))
 
     def analyse(
         self,
@@ -122,9 +123,10 @@ class Engine:
         by_class = {c: float(p) for c, p in zip(CLASSES, probabilities, strict=True)}
         tumour = 1.0 - by_class[TumourClass.NO_TUMOR]
         predicted = CLASSES[int(probabilities.argmax())]
-        in_square = self.square_mask(mask_probability, prepared.head)
+        in_square = self.square_mask(mask_probability, prepared.head, prepared.kind)
         head_area = max(1, int(prepared.head.sum()))
-        mask = mask_in_source(mask_probability, in_square, prepared, self.manifest.segmenter)
+        rule = self.manifest.segmenter.rule(prepared.kind)
+        mask = mask_in_source(mask_probability, in_square, prepared, rule)
         return Analysis(
             probabilities=by_class,
             predicted=predicted,

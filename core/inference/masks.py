@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 
 from core.imaging import map_to_source
-from core.inference.weights import SegmenterEntry
+from core.inference.weights import MaskRule
 from core.types import BoolArray, FloatArray, PreparedScan, UInt8Array
 
 
-def square_mask(probability: FloatArray, head: BoolArray, rule: SegmenterEntry) -> UInt8Array:
+def square_mask(probability: FloatArray, head: BoolArray, rule: MaskRule) -> UInt8Array:
     """The mask in the network's square.
 
     Args:
         probability: float32 (s, s), the segmenter's output.
         head: bool (side, side), the head's outline.
-        rule: the manifest's threshold and smallest part.
+        rule: threshold and smallest part for scans of this kind.
 
     Returns:
         uint8 (side, side), 0 or 255: the pixels at or over the threshold, less connected parts
@@ -31,7 +31,7 @@ def square_mask(probability: FloatArray, head: BoolArray, rule: SegmenterEntry) 
 
 
 def mask_in_source(
-    probability: FloatArray, mask: UInt8Array, prepared: PreparedScan, rule: SegmenterEntry
+    probability: FloatArray, mask: UInt8Array, prepared: PreparedScan, rule: MaskRule
 ) -> UInt8Array:
     """The mask in the uploaded picture's coordinates, uint8, 0 or 255.
 
@@ -41,7 +41,7 @@ def mask_in_source(
         probability: float32 (s, s), the segmenter's output.
         mask: what ``square_mask`` made of it.
         prepared: the scan.
-        rule: the manifest's threshold.
+        rule: threshold for scans of this kind.
     """
     geometry = prepared.geometry
     if not mask.any():

@@ -14,12 +14,12 @@ from safetensors.numpy import load_file
 
 from core.errors import WeightsError
 from core.imaging import PREPROCESSING_VERSION
-from core.types import CLASSES
+from core.types import CLASSES, ScanKind
 
 if TYPE_CHECKING:
     from torch import nn
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
 _CURE = (
     "Restore the folder from the repository (git checkout -- weights), or make the files again "
     "with `python -m train export`."
@@ -59,8 +59,8 @@ class ClassifierEntry(NetworkEntry):
     mirrored: bool
 
 
-class SegmenterEntry(NetworkEntry):
-    """The segmenter, with its decision rule fitted on ``val``.
+class MaskRule(_Strict):
+    """From probabilities to a mask, fitted on ``val``.
 
     ``threshold`` is the tumour probability a pixel needs; a connected part smaller than
     ``min_area_fraction`` of the head is no mask.
@@ -68,6 +68,21 @@ class SegmenterEntry(NetworkEntry):
 
     threshold: float
     min_area_fraction: float
+
+
+class SegmenterEntry(NetworkEntry):
+    """The segmenter, with a rule for each kind of scan: what it outlines differs, and how surely.
+
+    A lesion on a gray scan may be a pituitary tumour of a few pixels; on a composite so small a
+    part is mostly none.
+    """
+
+    gray: MaskRule
+    composite: MaskRule
+
+    def rule(self, kind: ScanKind) -> MaskRule:
+        """The rule for scans of a kind."""
+        return self.gray if kind is ScanKind.GRAY else self.composite
 
 
 class Calibration(_Strict):

@@ -13,6 +13,7 @@ from core.config import PROJECT_ROOT
 from core.errors import DataError
 from core.inference import Engine
 from core.inference.runtime import ClassifierOutput
+from core.inference.weights import MaskRule
 
 pytest.importorskip("sklearn")
 
@@ -20,6 +21,8 @@ from train import cli
 from train.card import write_card
 from train.evaluation.evaluate import LGG_CHANNELS, evaluate, write
 from train.evaluation.scans import load_scans, mirror
+
+RULE = MaskRule(threshold=0.5, min_area_fraction=0.002)
 
 
 class BrightSpots:
@@ -48,7 +51,7 @@ def engine():
     manifest = SimpleNamespace(
         model_version="fake-1",
         calibration=SimpleNamespace(temperature=1.0, decision_threshold=0.5),
-        segmenter=SimpleNamespace(threshold=0.5, min_area_fraction=0.002),
+        segmenter=SimpleNamespace(rule=lambda kind: RULE),
         ood=SimpleNamespace(threshold=1.0),
     )
     features = SimpleNamespace(score=lambda values: values.mean(1))

@@ -104,6 +104,21 @@ def test_the_reliability_bins_add_up_to_the_calibration_error():
     assert all(row["low"] <= row["confidence"] <= row["high"] for row in rows)
 
 
+def test_what_the_slices_do_not_allow_is_left_out_of_the_masks_rule():
+    """Slices alone, without one that is free of lesions; and a patient's, of whom one is."""
+    probability = np.zeros((2, 32, 32), np.float32)
+    probability[:, 4:28, 4:28] = 0.6
+    probability[:, 10:22, 10:22] = 0.97
+    heads, truth = np.full(2, 900.0), probability > 0.9
+    alone, area = fit_mask_rule(probability, truth, np.array(["", ""]), heads)
+    assert 0.6 < alone <= 0.97
+    assert area == 0.008  # nothing smaller is there, and the last of equals is taken
+    truth[1] = False
+    probability[1] /= 2
+    pooled, _ = fit_mask_rule(probability, truth, np.array(["one", "one"]), heads)
+    assert 0.6 < pooled <= 0.97
+
+
 def test_a_mask_threshold_over_the_middle_of_the_range_can_be_chosen():
     # A lesion at 0.97 in a halo of 0.88, alone and of a patient.
     probability = np.zeros((2, 32, 32), np.float32)

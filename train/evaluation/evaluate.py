@@ -15,7 +15,7 @@ import numpy as np
 
 from core.errors import DataError
 from core.inference.calibration import calibrated
-from core.types import CLASSES
+from core.types import CLASSES, ScanKind
 from train import checkout
 from train.data.splits import FOUR_CLASS_LIST, LGG_LIST, Sample, read_list
 from train.evaluation.bootstrap import COVERAGE, RESAMPLES, SEED
@@ -69,8 +69,8 @@ DEFINITIONS = {
     ),
     "masks": (
         "Compared in the network's square of 224 x 224 pixels, after the engine's own rule: "
-        "threshold, then connected parts under the manifest's share of the head dropped. Any mask: "
-        "a pixel is left after that."
+        "threshold, then connected parts under a share of the head dropped, gray scans and "
+        "composites each by their own (mask_rules). Any mask: a pixel is left after that."
     ),
     "dice": "Mean over lesion slices; a missed lesion counts as 0.",
     "pooled_dice": (
@@ -129,7 +129,11 @@ def evaluate(
         "commit": checkout.commit() or "unknown",
         "runtime": engine.runtime.name,
         "decision_threshold": engine.manifest.calibration.decision_threshold,
-        "mask_threshold": engine.manifest.segmenter.threshold,
+        "mask_rules": {
+            kind: {"threshold": rule.threshold, "min_area_fraction": rule.min_area_fraction}
+            for kind in ScanKind
+            for rule in (engine.manifest.segmenter.rule(kind),)
+        },
         "counts": _counts(rows, chosen, slices, split),
         "four_class": _four_class(engine, scans, resamples, pictures),
         "segmentation": _four_class_masks(engine, scans, resamples, pictures),

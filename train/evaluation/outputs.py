@@ -68,8 +68,8 @@ def segment(engine: Engine, scans: ScanSet, title: str) -> Segmented:
         straight = engine.runtime.segment(scans.images[part])
         mirrored = engine.runtime.segment(scans.mirrored[part])
         for offset, i in enumerate(range(part.start, part.stop)):
-            mask = engine.square_mask(straight[offset], scans.heads[i])
-            other = engine.square_mask(mirrored[offset], scans.mirrored_heads[i])
+            mask = engine.square_mask(straight[offset], scans.heads[i], scans.kinds[i])
+            other = engine.square_mask(mirrored[offset], scans.mirrored_heads[i], scans.kinds[i])
             masks[i] = mask > 0
             overlap[i] = dice(
                 _in_picture(mask, scans.geometries[i]),

@@ -34,6 +34,7 @@ class ScanSet:
         mirrored_geometries: the same of the mirrored pictures.
         masks: bool (n, 224, 224), the true masks in the square; empty where there is none.
         has_mask: bool (n,); whether the data set has a mask for the scan (an empty one counts).
+        kinds: gray or composite, by which rule a mask is made.
     """
 
     samples: tuple[Sample, ...]
@@ -45,6 +46,7 @@ class ScanSet:
     mirrored_geometries: tuple[Geometry, ...]
     masks: BoolArray
     has_mask: BoolArray
+    kinds: tuple[ScanKind, ...]
 
     @property
     def labels(self) -> list[str]:
@@ -77,7 +79,7 @@ def load_scans(
     masks = np.zeros((count, SIDE, SIDE), bool)
     heads, mirrored_heads = np.zeros_like(masks), np.zeros_like(masks)
     has_mask = np.zeros(count, bool)
-    geometries, mirrored_geometries = [], []
+    geometries, mirrored_geometries, kinds = [], [], []
     for i, sample in enumerate(tqdm(samples, desc=f"preparing {title}", unit="scan")):
         scan = read_scan(sample, root)
         if channel is not None:
@@ -88,6 +90,7 @@ def load_scans(
         heads[i], mirrored_heads[i] = prepared.head, other.head
         geometries.append(prepared.geometry)
         mirrored_geometries.append(other.geometry)
+        kinds.append(prepared.kind)
         mask = read_mask(sample, root)
         if mask is not None:
             has_mask[i] = True
@@ -95,6 +98,7 @@ def load_scans(
     return ScanSet(
         tuple(samples), images, mirrored, heads, mirrored_heads,
         tuple(geometries), tuple(mirrored_geometries), masks, has_mask,
+        tuple(kinds),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from core.errors import WeightsError
 from core.imaging import decode
 from core.inference import Engine
 from core.inference.runtime import load_runtime
+from core.inference.weights import MaskRule
 from core.types import CLASSES, Scan, ScanKind, TumourClass
 
 
@@ -60,6 +61,20 @@ def test_a_batch_keeps_order_and_gives_what_single_scans_give(
             assert one.probabilities[name] == pytest.approx(alone.probabilities[name], abs=1e-3)
         assert dice(one.mask, alone.mask) > 0.99
         assert one.ood_score == pytest.approx(alone.ood_score, rel=1e-3)
+
+
+def test_each_kind_of_scan_has_its_own_rule_for_the_mask(
+    graph_engine: Engine, make_scan: Callable[..., Scan]
+):
+    scans = [make_scan(1, composite=composite) for composite in (False, True)]
+    entry = graph_engine.manifest.segmenter
+    whole = MaskRule(threshold=0.0, min_area_fraction=0.0)
+    none = MaskRule(threshold=0.0, min_area_fraction=9.0)  # no part is nine times the head
+    rules = entry.model_copy(update={"gray": whole, "composite": none})
+    manifest = graph_engine.manifest.model_copy(update={"segmenter": rules})
+    engine = Engine(manifest, graph_engine.runtime, graph_engine._feature_model)
+    gray, composite = engine.analyse(scans)
+    assert gray.mask.any() and not composite.mask.any()
 
 
 def test_no_scans_no_analyses(graph_engine: Engine):
