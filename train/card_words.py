@@ -142,11 +142,12 @@ def history(commands: Sequence[str]) -> str:
     """How the weights came about, from the manifest's commands."""
     parsed = [(name, options) for name, options in map(_options, commands) if name]
     exported = {task: _exported(parsed, task) for task in ("classifier", "segmenter")}
+    segmenters = _chain(parsed, "segmenter", exported)
     said = [
         _began("The ResNet50", _chain(parsed, "classifier", exported), "imagenet"),
         _learnt(parsed, _run(parsed, "classifier", exported)),
         _averaged(commands, exported["classifier"]),
-        _began("The ResUNet", _chain(parsed, "segmenter", exported), "scratch"),
+        _began("The ResUNet", segmenters, "scratch", _classifiers(parsed)),
         _averaged(commands, exported["segmenter"]),
     ]
     return textwrap.fill(" ".join(one for one in said if one), _WIDTH, break_on_hyphens=False)
@@ -207,7 +208,15 @@ def _chain(
 _ARCH = {"classifier": "resnet50", "segmenter": "resunet"}
 
 
-def _began(network: str, chain: Sequence[dict[str, str]], default: str) -> str:
+def _classifiers(parsed: Sequence[tuple[str, dict[str, str]]]) -> list[str]:
+    """Files that hold a classifier's weights, which a segmenter's encoder may begin with."""
+    runs = [one.get("run", "runs/classifier") for name, one in parsed if name == "classifier"]
+    return ["weights/classifier.safetensors", *(f"{run}/weights.safetensors" for run in runs)]
+
+
+def _began(
+    network: str, chain: Sequence[dict[str, str]], default: str, classifiers: Sequence[str] = ()
+) -> str:
     if not chain:
         return ""
     known = {
@@ -217,7 +226,7 @@ def _began(network: str, chain: Sequence[dict[str, str]], default: str) -> str:
         "scratch": "random weights",
     }
     first, last = (one.get("init", default) for one in (chain[0], chain[-1]))
-    if PurePosixPath(first).name == "classifier.safetensors" and network != "The ResNet50":
+    if any(_same(first, one) for one in classifiers):
         known[first] = "the classifier's weights in its encoder and random ones in the rest"
     if last in known:
         return f"{network} began from {known[last]}."

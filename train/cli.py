@@ -92,7 +92,11 @@ def segmenter(
     cache: Cache = DEFAULT_CACHE,
 ) -> None:
     """Train the ResUNet that draws the tumour mask."""
+    from core.inference.networks import SEGMENTERS
     from train import runs
+
+    if arch not in SEGMENTERS:
+        raise typer.BadParameter(f"one of {', '.join(SEGMENTERS)}", param_hint="--arch")
 
     config = RunConfig(
         task="segmenter", arch=arch, init=init, stages=stages, epoch_size=epoch_size,

@@ -80,7 +80,9 @@ def folds(
     only: Annotated[
         list[int] | None, typer.Option("--fold", help="Only this one, from 1; repeatable.")
     ] = None,
-    arch: Annotated[str, typer.Option(help="resnet50, or a teacher's; resunet outlines.")] = "",
+    arch: Annotated[
+        str, typer.Option(help="resnet50, or a teacher's; resunet and resunet50 outline.")
+    ] = "",
     init: Annotated[
         str,
         typer.Option(
@@ -105,13 +107,14 @@ def folds(
     """Train one recipe in folds of patients: mean and spread of what one split shows."""
 
     def action() -> None:
+        from core.inference.networks import SEGMENTERS
         from train import runs
         from train.folds import markdown, train_folds
 
         if task not in ("classifier", "segmenter"):
             raise ValueError(f"classifier or segmenter, not {task!r}")
-        if task == "segmenter" and (teacher or arch not in ("", "resunet")):
-            raise ValueError("the segmenter is a resunet and has no teacher")
+        if task == "segmenter" and (teacher or arch not in ("", *SEGMENTERS)):
+            raise ValueError(f"the segmenter is {' or '.join(SEGMENTERS)} and has no teacher")
         if task == "segmenter" and mix:
             raise ValueError("only the classifier's draws can be mixed")
         config = RunConfig(

@@ -139,6 +139,11 @@ SEGMENTER = "python -m train segmenter --run runs/segmenter"
              "the classifier's weights in its encoder"],
             [],
         ),
+        (
+            [CLASSIFIER, f"{SEGMENTER} --arch resunet50 --init runs/c/weights.safetensors", EXPORT],
+            ["The ResUNet began from the classifier's weights in its encoder"],
+            [],
+        ),
         (["something else"], [], ["AugNet", "distillation"]),
     ],
 )  # fmt: skip

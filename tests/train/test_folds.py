@@ -188,6 +188,16 @@ def test_a_fold_goes_on_from_the_weights_of_its_own_fold(packs, tmp_path):
         folds.train_folds(longer, *packs, after, folds=3, only=[3])
 
 
+def test_an_encoder_begins_as_the_classifier_of_its_own_fold(packs, tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    classifier = replace(SMALL, arch="resnet50", learning_rate=1e-9)
+    folds.train_folds(classifier, *packs, before, folds=3, only=[2])
+    segmenter = replace(classifier, task="segmenter", arch="resunet50", init=str(before))
+    folds.train_folds(segmenter, *packs, after, folds=3, only=[2])
+    first, then = (load_file(place / "fold-2/weights.safetensors") for place in (before, after))
+    assert torch.allclose(first["body.conv1.weight"], then["body.conv1.weight"], atol=1e-5)
+
+
 def test_the_command_trains_the_recipe_it_is_given(packs, tmp_path, monkeypatch):
     given = []
 
@@ -209,6 +219,8 @@ def test_the_command_trains_the_recipe_it_is_given(packs, tmp_path, monkeypatch)
     assert (config.arch, config.minutes, folder, count, only) == ("resnet50", 0, tmp_path, 5, [2])
     wrong = CliRunner().invoke(app, ["folds", "segmenter", "--teacher", "t"])
     assert wrong.exit_code == 2 and "no teacher" in wrong.output
+    wrong = CliRunner().invoke(app, ["segmenter", "--arch", "resnet50"])
+    assert wrong.exit_code == 2 and "one of resunet, resunet50" in wrong.output
     wrong = CliRunner().invoke(app, ["folds", "segmenter", "--mix", "0.5"])
     assert wrong.exit_code == 2 and "only the classifier" in wrong.output
     assert CliRunner().invoke(app, ["folds", "--minutes", "3"]).exit_code == 2
