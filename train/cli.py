@@ -254,11 +254,12 @@ def audit(
     """Find copies within and between sets of pictures, and what they do to the splits."""
 
     def action() -> None:
-        from train.audit import report
+        from train.audit.figures import summary
+        from train.audit.report import write_report
         from train.audit.run import audit as find
 
         found = find(folders, lists or (), copy_from=copy_from, workers=workers)
-        figures = report.write_report(found, out, html=html is not False, markdown=html is not True)
-        typer.echo(f"{report.summary(figures)}\nReport: {out}")
+        figures = write_report(found, out, html=html is not False, markdown=html is not True)
+        typer.echo(f"{summary(figures)}\nReport: {out}")
 
     guarded(action)

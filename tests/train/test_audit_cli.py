@@ -119,6 +119,34 @@ def test_a_list_checks_its_own_split(sets, tmp_path):
     assert {row["dataset"]: row["recall"] for row in figures["agreement"]}["all"] == 1.0
 
 
+def test_splits_of_a_list_are_understood_or_named(sets, tmp_path):
+    table = tmp_path / "list.csv"
+    table.write_text(
+        "dataset,path,split\n"
+        "first,Training/glioma_tumor/g2.jpg,Training\n"
+        "second,pituitary/2.png,Testing\n"
+        "second,pituitary/3.png,fold <3>\n"
+    )
+    result = audit(*sets, "--out", tmp_path / "out", "--list", table)
+    assert result.exit_code == 0, result.output
+    assert "test: 1 of 1 (100.0%) have a copy in train" in result.output
+    named = "none of train, val and test, not compared (pictures): 'fold <3>' (1)."
+    assert named in result.output
+    assert named.replace("<3>", r"\<3\>") in (tmp_path / "out/report.md").read_text("utf-8")
+
+
+def test_a_list_with_unknown_splits_alone_is_no_list_without_leaks(sets, tmp_path):
+    table = tmp_path / "list.csv"
+    table.write_text(
+        "dataset,path,split\n" + "".join(f"second,pituitary/{i}.png,fold{i}\n" for i in (2, 3))
+    )
+    result = audit(sets[1], "--out", tmp_path / "out", "--list", table, "--markdown")
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert "The list puts no pictures into two of train, val and test." in text
+    assert "'fold2' (1), 'fold3' (1)" in text
+
+
 def test_wrong_folders_are_told_in_one_line(tmp_path):
     result = audit(tmp_path / "absent", "--out", tmp_path / "out")
     assert result.exit_code == 2

@@ -68,6 +68,7 @@ def test_leaks_of_a_listed_split_go_across_sets():
     ]
     assert counts(leaks.listed_leaks(members)) == {("test", "train", "all"): (2, 1, 0)}
     assert list(leaks.torn_groups(members)) == [1]
+    assert leaks.other_splits(members) == {"guard": 1}
 
 
 def test_how_much_of_a_set_stands_in_another():

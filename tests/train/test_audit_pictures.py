@@ -90,6 +90,26 @@ def test_a_list_gives_label_split_and_group(tmp_path):
     assert (second.label, second.listed_split, second.listed_group) == ("", "", "")
 
 
+@pytest.mark.parametrize(
+    ("given", "split"),
+    [("Training", "train"), (" TEST ", "test"), ("Validation", "val"), ("Guard", "Guard")],
+)
+def test_splits_of_lists_are_spelled_as_those_of_folders_are(tmp_path, given, split):
+    save(tmp_path / "set" / "1.png", PICTURE)
+    table = tmp_path / "list.csv"
+    table.write_text(f"dataset,path,split\nset,1.png,{given}\n")
+    (picture,) = with_lists(find_pictures([tmp_path / "set"]), [table])
+    assert picture.listed_split == split
+
+
+def test_a_list_from_a_spreadsheet_may_begin_with_a_byte_order_mark(tmp_path):
+    save(tmp_path / "set" / "1.png", PICTURE)
+    table = tmp_path / "list.csv"
+    table.write_text("dataset,path,label\nset,1.png,glioma\n", encoding="utf-8-sig")
+    (picture,) = with_lists(find_pictures([tmp_path / "set"]), [table])
+    assert picture.label == "glioma"
+
+
 def test_a_list_that_names_none_of_the_pictures_is_refused(tmp_path):
     save(tmp_path / "set" / "1.png", PICTURE)
     table = tmp_path / "list.csv"

@@ -10,6 +10,7 @@ from typing import Any
 from train.audit.pictures import Picture
 
 ALL = "all"
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,19 @@ def listed_leaks(members: Sequence[Member]) -> list[Overlap]:
 
 def torn_groups(members: Sequence[Member]) -> dict[int, list[Member]]:
     """Groups whose pictures a list puts into several of train, val and test."""
-    listed = [m for m in members if m.picture.listed_split in ("train", "val", "test")]
+    listed = [m for m in members if m.picture.listed_split in SPLITS]
     groups = _by(listed, lambda member: member.group)
     return {
         group: own
         for group, own in groups.items()
         if len({member.picture.listed_split for member in own}) > 1
     }
+
+
+def other_splits(members: Sequence[Member]) -> dict[str, int]:
+    """How many pictures have a listed split that is none of ``SPLITS``, the most first."""
+    splits = (member.picture.listed_split for member in members)
+    return dict(Counter(split for split in splits if split not in ("", *SPLITS)).most_common())
 
 
 def set_overlaps(members: Sequence[Member]) -> list[Overlap]:

@@ -37,7 +37,8 @@ class Picture:
         split: train, val or test by the folders' names; empty where they do not say.
         label: from the parent folder, in one spelling (``no_tumor``, ``glioma``); empty where the
             parent says nothing, such as ``images``.
-        listed_split: the split that a list gives it; empty without a list.
+        listed_split: the split that a list gives it: train, val or test where it is one of their
+            usual names, else as the list has it; empty without a list.
         listed_group: the group of copies that a list gives it; empty without a list.
     """
 
@@ -63,6 +64,11 @@ def fold_label(text: str) -> str:
     if len(words) > 1 and words[-1] in ("tumor", "tumour"):
         words.pop()
     return "_".join(words)
+
+
+def fold_split(text: str) -> str:
+    """``train``, ``val`` or ``test`` for their usual names, such as ``Testing``; others stay."""
+    return _SPLITS.get(text.strip().lower(), text.strip())
 
 
 def find_pictures(folders: Iterable[Path]) -> list[Picture]:
@@ -96,7 +102,8 @@ def with_lists(pictures: list[Picture], lists: Iterable[Path]) -> list[Picture]:
     """The pictures with label, split and group from CSV lists, where these name them.
 
     A list has the columns ``dataset`` and ``path`` and any of ``label``, ``split``, ``group`` (or
-    ``dup_group``), as ``train/splits/*.csv`` have.
+    ``dup_group``), as ``train/splits/*.csv`` have. Usual names of splits and labels are folded as
+    those of folders are.
 
     Raises:
         DataError: a list lacks dataset or path, or names none of the pictures.
@@ -115,7 +122,8 @@ def with_lists(pictures: list[Picture], lists: Iterable[Path]) -> list[Picture]:
 
 def _read_rows(file: Path) -> dict[tuple[str, str], dict[str, str]]:
     try:
-        with file.open(newline="", encoding="utf-8") as handle:
+        # Spreadsheets begin a file of "CSV UTF-8" with a byte-order mark.
+        with file.open(newline="", encoding="utf-8-sig") as handle:
             reader = csv.DictReader(handle)
             columns = set(reader.fieldnames or ())
             rows = list(reader)
@@ -133,7 +141,7 @@ def _listed(picture: Picture, rows: dict[tuple[str, str], dict[str, str]]) -> Pi
     return replace(
         picture,
         label=fold_label(row.get("label") or picture.label),
-        listed_split=row.get("split") or picture.listed_split,
+        listed_split=fold_split(row.get("split") or "") or picture.listed_split,
         listed_group=row.get("group") or row.get("dup_group") or picture.listed_group,
     )
 

@@ -6,7 +6,6 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from train.audit.examples import (
     near_examples,
     write_example,
 )
+from train.audit.figures import figures_of, other_splits_words, transforms
 from train.audit.run import Audit
 
 _ROWS = 60  # of tables that can be as long as the data; the CSV files hold all
@@ -46,46 +46,6 @@ def write_report(audit: Audit, out: Path, *, html: bool, markdown: bool) -> dict
     if markdown:
         (out / "report.md").write_text(to_markdown(blocks), encoding="utf-8")
     return figures
-
-
-def figures_of(audit: Audit) -> dict[str, Any]:
-    """All figures of the report, by table."""
-    members = audit.members
-    return {
-        "pictures": len(members),
-        "damaged": len(audit.damaged),
-        "groups": len(audit.copies.groups),
-        "copy_from": audit.copy_from,
-        "seconds": round(audit.seconds, 1),
-        "distinct": [asdict(row) for row in leaks.distinct_scans(members)],
-        "split_leaks": [_with_share(row) for row in leaks.split_leaks(members)],
-        "listed_leaks": [_with_share(row) for row in leaks.listed_leaks(members)],
-        "torn_groups": len(leaks.torn_groups(members)),
-        "overlaps": [_with_share(row) for row in leaks.set_overlaps(members)],
-        "contradictions": [asdict(row) for row in leaks.contradictions(members)],
-        "disputed": [list(row) for row in leaks.disputed(members)],
-        "transforms": dict(_transforms(audit).most_common()),
-        "agreement": [
-            {**asdict(row), "precision": row.precision, "recall": row.recall}
-            for row in leaks.agreement(members)
-        ],
-    }
-
-
-def summary(figures: dict[str, Any]) -> str:
-    """What the terminal says."""
-    lines = [
-        f"{figures['pictures']} pictures are {figures['groups']} different scans; "
-        f"{figures['damaged']} files cannot be read; {figures['seconds']:.0f} s."
-    ]
-    for row in (*figures["split_leaks"], *figures["listed_leaks"]):
-        if row["label"] == leaks.ALL:
-            lines.append(
-                f"{row['of']}: {row['copied']} of {row['pictures']} ({row['share']:.1%}) have a "
-                f"copy in {row['among']}, {row['mirrored']} of them only mirrored."
-            )
-    lines.append(f"{len(figures['contradictions'])} groups carry labels that contradict.")
-    return "\n".join(lines)
 
 
 def _blocks(audit: Audit, out: Path) -> list[Block]:
@@ -123,7 +83,7 @@ def _blocks(audit: Audit, out: Path) -> list[Block]:
         Text("Each picture against its group's representative: the one with the largest head."),
         Table(
             ("difference", "pictures"),
-            tuple((kind, str(count)) for kind, count in _transforms(audit).most_common()),
+            tuple((kind, str(count)) for kind, count in transforms(audit).most_common()),
         ),
         *_damaged_blocks(audit),
         *_agreement_blocks(audit),
@@ -160,20 +120,27 @@ def _overlap_table(rows: Sequence[leaks.Overlap], text: str, otherwise: str) -> 
 
 
 def _listed_blocks(audit: Audit) -> list[Block]:
-    rows = leaks.listed_leaks(audit.members)
-    if not rows:
+    if not any(member.picture.listed_split for member in audit.members):
         return []
+    rows, others = leaks.listed_leaks(audit.members), leaks.other_splits(audit.members)
+    blocks: list[Block] = [
+        Heading("Copies across the listed splits"),
+        *_overlap_table(
+            rows,
+            "The splits that the list gives, over all sets.",
+            "The list puts no pictures into two of train, val and test.",
+        ),
+        *([Text(other_splits_words(others))] if others else []),
+    ]
+    if not rows:
+        return blocks
     torn = leaks.torn_groups(audit.members)
     listing = tuple(
         (str(group), "; ".join(f"{m.picture.name} ({m.picture.listed_split})" for m in own[:6]))
         for group, own in list(torn.items())[:_ROWS]
     )
-    blocks: list[Block] = [
-        Heading("Copies across the listed splits"),
-        *_overlap_table(rows, "The splits that the list gives, over all sets.", ""),
-        Text(f"{len(torn)} groups of copies stand in more than one of the list's splits."),
-    ]
-    return [*blocks, *_cut_table(("group", "pictures"), listing, len(torn))]
+    told = Text(f"{len(torn)} groups of copies stand in more than one of the list's splits.")
+    return [*blocks, told, *_cut_table(("group", "pictures"), listing, len(torn))]
 
 
 def _sets_blocks(audit: Audit) -> list[Block]:
@@ -256,18 +223,6 @@ def _examples(out: Path, name: str, title: str, examples: Sequence[Example]) -> 
         write_example(example, out / file)
         blocks.append(Figure(file, example.caption))
     return blocks
-
-
-def _transforms(audit: Audit) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for i, relation in enumerate(audit.relations):
-        if relation.representative != i:
-            counts.update(relation.kinds)
-    return counts
-
-
-def _with_share(row: leaks.Overlap) -> dict[str, Any]:
-    return {**asdict(row), "share": round(row.share, 4)}
 
 
 def _group_rows(audit: Audit) -> Iterable[tuple[object, ...]]:
