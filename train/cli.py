@@ -246,6 +246,13 @@ def audit(
         list[Path] | None,
         typer.Option("--list", help="CSV: dataset, path and label, split or group; repeatable."),
     ] = None,
+    folder_labels: Annotated[
+        bool,
+        typer.Option(
+            "--folder-labels/--no-folder-labels",
+            help="Whether folders' names are labels; not if they are patients.",
+        ),
+    ] = True,
     copy_from: Annotated[
         float, typer.Option(min=0.5, max=1, help="Least similarity of a copy.")
     ] = COPY_FROM,
@@ -258,7 +265,13 @@ def audit(
         from train.audit.report import write_report
         from train.audit.run import audit as find
 
-        found = find(folders, lists or (), copy_from=copy_from, workers=workers)
+        found = find(
+            folders,
+            lists or (),
+            folder_labels=folder_labels,
+            copy_from=copy_from,
+            workers=workers,
+        )
         figures = write_report(found, out, html=html is not False, markdown=html is not True)
         typer.echo(f"{summary(figures)}\nReport: {out}")
 

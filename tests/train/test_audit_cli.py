@@ -147,6 +147,34 @@ def test_a_list_with_unknown_splits_alone_is_no_list_without_leaks(sets, tmp_pat
     assert "'fold2' (1), 'fold3' (1)" in text
 
 
+def labels_told(folder, out, *options):
+    """What the report says of labels, and what the terminal does."""
+    result = audit(folder, "--out", out, "--markdown", *options)
+    assert result.exit_code == 0, result.output
+    text = (out / "report.md").read_text("utf-8")
+    return text.split("## Labels that contradict")[1].split("##")[0].strip(), result.output
+
+
+def test_labels_are_not_called_alike_where_none_are_known(tmp_path):
+    for i in range(2):
+        save(tmp_path / "set" / f"patient{i}" / "images" / "1.png", head(1))
+    told, said = labels_told(tmp_path / "set", tmp_path / "out", "--no-folder-labels")
+    assert told == "No labels are known: neither the folders' names nor a list give any."
+    assert told in said and "contradict" not in said
+    assert "1 groups carry more than one label" in labels_told(tmp_path / "set", tmp_path)[0]
+
+
+def test_the_report_says_how_much_is_known_of_labels(tmp_path):
+    save(tmp_path / "set" / "glioma" / "1.png", head(1))
+    save(tmp_path / "set" / "2.png", head(2))
+    told, said = labels_told(tmp_path / "set", tmp_path / "out")
+    assert told == "None: only one label is known, glioma. Pictures without a label: 1."
+    assert "0 groups carry labels that contradict" in said
+    save(tmp_path / "set" / "no" / "3.png", head(3))
+    told, _ = labels_told(tmp_path / "set", tmp_path / "out")
+    assert told == "None: all copies of a scan carry the same label. Pictures without a label: 1."
+
+
 def test_wrong_folders_are_told_in_one_line(tmp_path):
     result = audit(tmp_path / "absent", "--out", tmp_path / "out")
     assert result.exit_code == 2

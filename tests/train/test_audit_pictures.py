@@ -33,7 +33,10 @@ def test_labels_of_all_sets_get_one_spelling(text, label):
         ("Training/glioma_tumor/a.jpg", "train", "glioma"),
         ("Testing/notumor/a.jpg", "test", "no_tumor"),
         ("valid/pituitary/a.png", "val", "pituitary"),
-        ("meningioma/test/a.png", "test", ""),
+        ("meningioma/test/a.png", "test", "meningioma"),
+        ("Training/glioma/images/a.png", "train", "glioma"),
+        ("glioma/Images/train/a.png", "train", "glioma"),
+        ("train/images/a.png", "train", ""),
         ("no/a.jpg", "", "no_tumor"),
         ("images/a.jpg", "", ""),
         ("a.jpg", "", ""),
@@ -44,6 +47,12 @@ def test_folders_say_split_and_label(tmp_path, path, split, label):
     (picture,) = find_pictures([tmp_path / "some_set"])
     assert (picture.split, picture.label) == (split, label)
     assert picture.name == f"some_set/{path}"
+
+
+def test_folders_that_are_patients_are_no_labels(tmp_path):
+    save(tmp_path / "Training" / "patient0" / "1.png", PICTURE)
+    (picture,) = find_pictures([tmp_path], folder_labels=False)
+    assert (picture.split, picture.label) == ("train", "")
 
 
 def test_masks_hidden_files_and_other_files_are_left_out(tmp_path):

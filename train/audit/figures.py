@@ -10,6 +10,7 @@ from typing import Any
 from train.audit import leaks
 from train.audit.run import Audit
 
+NO_LABELS = "No labels are known: neither the folders' names nor a list give any."
 _NAMED = 10  # split values; a wrong column may hold as many as there are pictures
 
 
@@ -28,6 +29,7 @@ def figures_of(audit: Audit) -> dict[str, Any]:
         "other_splits": leaks.other_splits(members),
         "torn_groups": len(leaks.torn_groups(members)),
         "overlaps": [_with_share(row) for row in leaks.set_overlaps(members)],
+        "labels": dict(leaks.labels(members)),
         "contradictions": [asdict(row) for row in leaks.contradictions(members)],
         "disputed": [list(row) for row in leaks.disputed(members)],
         "transforms": dict(transforms(audit).most_common()),
@@ -52,7 +54,10 @@ def summary(figures: dict[str, Any]) -> str:
             )
     if figures["other_splits"]:
         lines.append(other_splits_words(figures["other_splits"]))
-    lines.append(f"{len(figures['contradictions'])} groups carry labels that contradict.")
+    if figures["labels"]:
+        lines.append(f"{len(figures['contradictions'])} groups carry labels that contradict.")
+    else:
+        lines.append(NO_LABELS)
     return "\n".join(lines)
 
 

@@ -157,6 +157,11 @@ def distinct_scans(members: Sequence[Member]) -> list[Distinct]:
     return found
 
 
+def labels(members: Sequence[Member]) -> Counter[str]:
+    """How many pictures carry which label; those without one do not count."""
+    return Counter(member.picture.label for member in members if member.picture.label)
+
+
 def contradictions(members: Sequence[Member]) -> list[Contradiction]:
     """Groups with more than one label; pictures without a label do not count."""
     labelled = [member for member in members if member.picture.label]

@@ -35,8 +35,8 @@ class Picture:
         dataset: name of its set, that of the folder given.
         path: path inside that folder, with slashes.
         split: train, val or test by the folders' names; empty where they do not say.
-        label: from the parent folder, in one spelling (``no_tumor``, ``glioma``); empty where the
-            parent says nothing, such as ``images``.
+        label: from the nearest folder that says something, in one spelling (``no_tumor``,
+            ``glioma``); ``images``, ``Training`` and the like do not. Empty where none does.
         listed_split: the split that a list gives it: train, val or test where it is one of their
             usual names, else as the list has it; empty without a list.
         listed_group: the group of copies that a list gives it; empty without a list.
@@ -71,8 +71,12 @@ def fold_split(text: str) -> str:
     return _SPLITS.get(text.strip().lower(), text.strip())
 
 
-def find_pictures(folders: Iterable[Path]) -> list[Picture]:
+def find_pictures(folders: Iterable[Path], *, folder_labels: bool = True) -> list[Picture]:
     """All pictures below the folders, masks left out.
+
+    Args:
+        folders: one a set.
+        folder_labels: whether the folders' names are labels; they may be those of patients.
 
     Raises:
         DataError: a folder is absent or holds no picture.
@@ -89,7 +93,9 @@ def find_pictures(folders: Iterable[Path]) -> list[Picture]:
         dataset = _unique(folder, names)
         names.add(dataset)
         found = [
-            _picture(file, folder, dataset) for file in sorted(folder.rglob("*")) if _wanted(file)
+            _picture(file, folder, dataset, folder_labels)
+            for file in sorted(folder.rglob("*"))
+            if _wanted(file)
         ]
         if not found:
             kinds = ", ".join((*SUPPORTED_SUFFIXES, MAT_SUFFIX))
@@ -157,13 +163,13 @@ def _wanted(file: Path) -> bool:
     )
 
 
-def _picture(file: Path, folder: Path, dataset: str) -> Picture:
+def _picture(file: Path, folder: Path, dataset: str, folder_labels: bool) -> Picture:
     path = file.relative_to(folder)
     parents = path.parts[:-1]
     splits = [_SPLITS[part.lower()] for part in parents if part.lower() in _SPLITS]
-    parent = parents[-1] if parents else ""
-    silent = parent.lower() in _SPLITS or parent.lower() in _PLAIN_FOLDERS
-    label = "" if silent else fold_label(parent)
+    # The common layout is Training/glioma/images/1.png: the nearest folder says nothing.
+    speaking = [part for part in parents if part.lower() not in {*_SPLITS, *_PLAIN_FOLDERS}]
+    label = fold_label(speaking[-1]) if speaking and folder_labels else ""
     return Picture(file, dataset, path.as_posix(), splits[0] if splits else "", label)
 
 

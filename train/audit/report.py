@@ -19,7 +19,7 @@ from train.audit.examples import (
     near_examples,
     write_example,
 )
-from train.audit.figures import figures_of, other_splits_words, transforms
+from train.audit.figures import NO_LABELS, figures_of, other_splits_words, transforms
 from train.audit.run import Audit
 
 _ROWS = 60  # of tables that can be as long as the data; the CSV files hold all
@@ -154,7 +154,7 @@ def _sets_blocks(audit: Audit) -> list[Block]:
 def _contradiction_blocks(audit: Audit) -> list[Block]:
     found = leaks.contradictions(audit.members)
     if not found:
-        return [Text("None: all copies of a scan carry the same label.")]
+        return [Text(_no_contradiction(audit))]
     detail = tuple(
         (
             str(row.group),
@@ -171,6 +171,18 @@ def _contradiction_blocks(audit: Audit) -> list[Block]:
         ),
         *_cut_table(("group", "labels"), detail, len(found)),
     ]
+
+
+def _no_contradiction(audit: Audit) -> str:
+    known = leaks.labels(audit.members)
+    if not known:
+        return NO_LABELS
+    if len(known) == 1:
+        text = f"None: only one label is known, {next(iter(known))}."
+    else:
+        text = "None: all copies of a scan carry the same label."
+    without = len(audit.members) - known.total()
+    return f"{text} Pictures without a label: {without:,}." if without else text
 
 
 def _damaged_blocks(audit: Audit) -> list[Block]:

@@ -49,6 +49,7 @@ def audit(
     folders: Sequence[Path],
     lists: Sequence[Path] = (),
     *,
+    folder_labels: bool = True,
     copy_from: float = COPY_FROM,
     workers: int = 2,
 ) -> Audit:
@@ -57,6 +58,7 @@ def audit(
     Args:
         folders: one a set; split and label come from the folders inside.
         lists: CSV files that give label, split and group where the folders do not.
+        folder_labels: whether the folders' names are labels.
         copy_from: the least similarity of a copy.
         workers: threads.
 
@@ -64,7 +66,7 @@ def audit(
         DataError: a folder or list cannot be used, or no picture is readable.
     """
     started = time.perf_counter()
-    found = with_lists(find_pictures(folders), lists)
+    found = with_lists(find_pictures(folders, folder_labels=folder_labels), lists)
     pictures, fingerprints, damaged = _read(found, workers)
     if not pictures:
         raise DataError(f"None of the {len(found)} pictures can be read: {damaged[0][1]}")
