@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from core.errors import DataError, InputError
-from core.imaging import decode, prepare
+from core.imaging import ImageFile, check_head_mr, open_image, prepare
 from core.types import BoolArray, FloatArray, Geometry, PreparedScan, Scan, UInt8Array
 from train.audit.pictures import MAT_SUFFIX, Picture
 from train.data.layouts import read_figshare_mat
@@ -57,7 +57,7 @@ class Fingerprint:
 
 
 def fingerprint(picture: Picture) -> Fingerprint:
-    """Read one picture.
+    """Read one picture; of a volume its middle slice.
 
     Raises:
         InputError: the file is damaged or no picture.
@@ -87,7 +87,7 @@ def fingerprint(picture: Picture) -> Fingerprint:
 
 
 def read_picture(picture: Picture) -> Scan:
-    """Decode one picture, through the decoder that serving uses.
+    """Decode one picture, of a volume its middle slice, through the decoder that serving uses.
 
     Raises:
         InputError: the file is damaged or no picture.
@@ -104,11 +104,26 @@ def _read(picture: Picture) -> bytes:
 
 def _decode(picture: Picture, data: bytes) -> Scan:
     if picture.file.suffix.lower() != MAT_SUFFIX:
-        return decode(data)
+        image = open_image(data)
+        if image.series is not None:
+            check_head_mr(image.series)
+        return image.scan(_middle(image))
     try:
         return read_figshare_mat(picture.file)[0]
     except DataError as error:
         raise InputError(str(error)) from error
+
+
+def _middle(image: ImageFile) -> int:
+    """The frame in the middle of the file's first stack: at its ends there is air, as in all."""
+    if image.frame_count == 1:
+        return 0
+    stacks = [facts and facts.stack for facts in map(image.facts, range(image.frame_count))]
+    frames = [frame for frame, stack in enumerate(stacks) if stack == stacks[0]]
+    places = {frame: image.position_mm(frame) for frame in frames}
+    if None not in places.values():
+        frames.sort(key=lambda frame: places[frame])
+    return frames[len(frames) // 2]
 
 
 def flatten_contrast(values: np.ndarray) -> FloatArray:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.errors import DataError
 from core.imaging import SUPPORTED_SUFFIXES
+from core.imaging.dicom import is_dicom
 
 # figshare's original files; read through train.data.layouts.
 MAT_SUFFIX = ".mat"
@@ -23,7 +24,8 @@ _SPLITS = {
 _PLAIN_FOLDERS = {"data", "dataset", "image", "images", "img", "imgs", "pictures", "scans"}
 _MASK_FOLDERS = {"mask", "masks", "label", "labels", "segmentation", "segmentations"}
 _NO_TUMOUR = {"no", "none", "normal", "healthy", "negative", "notumor", "notumour"}
-_MASK_NAME = re.compile(r"[-_ ](mask|seg)$", re.IGNORECASE)
+_MASK_NAME = re.compile(r"[-_ ](mask|seg)(\.nii)?$", re.IGNORECASE)  # of the stem of a .nii.gz too
+_DICOM_HEAD = 1 << 10  # bytes that tell a DICOM file
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def find_pictures(folders: Iterable[Path], *, folder_labels: bool = True) -> lis
         ]
         if not found:
             kinds = ", ".join((*SUPPORTED_SUFFIXES, MAT_SUFFIX))
-            raise DataError(f"{folder} holds no picture ({kinds}).")
+            raise DataError(f"{folder} holds no picture ({kinds}, or DICOM by its content).")
         pictures += found
     return pictures
 
@@ -153,14 +155,24 @@ def _listed(picture: Picture, rows: dict[tuple[str, str], dict[str, str]]) -> Pi
 
 
 def _wanted(file: Path) -> bool:
-    suffix = file.suffix.lower()
     return (
-        suffix in (*SUPPORTED_SUFFIXES, MAT_SUFFIX)
-        and not file.name.startswith(".")
+        not file.name.startswith(".")
         and not _MASK_NAME.search(file.stem)
         and file.parent.name.lower() not in _MASK_FOLDERS
         and file.is_file()
+        and (file.suffix.lower() in (*SUPPORTED_SUFFIXES, MAT_SUFFIX) or _is_dicom(file))
     )
+
+
+def _is_dicom(file: Path) -> bool:
+    """Whether a file is DICOM by its content: scanners give names such as IM0001 and 1.2.840.7."""
+    if file.name.upper() == "DICOMDIR":  # lists the others
+        return False
+    try:
+        with file.open("rb") as handle:
+            return is_dicom(handle.read(_DICOM_HEAD))
+    except OSError:
+        return False
 
 
 def _picture(file: Path, folder: Path, dataset: str, folder_labels: bool) -> Picture:
