@@ -175,6 +175,32 @@ def test_the_report_says_how_much_is_known_of_labels(tmp_path):
     assert told == "None: all copies of a scan carry the same label. Pictures without a label: 1."
 
 
+def test_a_report_inside_the_audited_folder_is_not_audited_with_it(tmp_path):
+    folder, out = tmp_path / "set", tmp_path / "set" / "audit"
+    save(folder / "a.jpg", head(1))
+    save(folder / "examples" / "copy-01.jpg", head(1)[:, ::-1])
+    for _ in range(2):
+        assert audit(folder, "--out", out).exit_code == 0
+        assert list((out / "examples").iterdir())
+        paths = {row["path"] for row in rows(out / "groups.csv")}
+        assert paths == {"a.jpg", "examples/copy-01.jpg"}
+
+
+def test_what_an_earlier_report_left_is_removed_and_nothing_else(tmp_path):
+    out = tmp_path / "out"
+    save(tmp_path / "set" / "1.png", head(1))
+    save(tmp_path / "set" / "2.jpg", head(1)[:, ::-1])
+    save(out / "examples" / "mine.jpg", head(2))
+    (out / "report.html").write_text("Of something else.")
+    assert audit(tmp_path / "set", "--out", out, "--markdown").exit_code == 0
+    assert (out / "report.html").read_text() == "Of something else."
+    assert len(list((out / "examples").iterdir())) == 2
+    (tmp_path / "set" / "2.jpg").unlink()
+    assert audit(tmp_path / "set", "--out", out, "--html").exit_code == 0
+    assert [file.name for file in (out / "examples").iterdir()] == ["mine.jpg"]
+    assert [file.name for file in out.glob("report.*")] == ["report.html"]
+
+
 def test_wrong_folders_are_told_in_one_line(tmp_path):
     result = audit(tmp_path / "absent", "--out", tmp_path / "out")
     assert result.exit_code == 2

@@ -27,6 +27,11 @@ _NO_TUMOUR = {"no", "none", "normal", "healthy", "negative", "notumor", "notumou
 _MASK_NAME = re.compile(r"[-_ ](mask|seg)(\.nii)?$", re.IGNORECASE)  # of the stem of a .nii.gz too
 _DICOM_HEAD = 1 << 10  # bytes that tell a DICOM file
 
+# What reports leave beside their figures; with --out inside a set they lie among its pictures.
+REPORT_FIGURES = "audit.json"
+EXAMPLES_FOLDER = "examples"
+_EXAMPLE_NAME = re.compile(r"(leak|label|copy|near)-\d+\.jpg")
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -73,8 +78,17 @@ def fold_split(text: str) -> str:
     return _SPLITS.get(text.strip().lower(), text.strip())
 
 
+def is_example(file: Path) -> bool:
+    """Whether a file is an example picture of an audit's report, not one of the user's own."""
+    return (
+        file.parent.name == EXAMPLES_FOLDER
+        and _EXAMPLE_NAME.fullmatch(file.name) is not None
+        and (file.parent.parent / REPORT_FIGURES).is_file()
+    )
+
+
 def find_pictures(folders: Iterable[Path], *, folder_labels: bool = True) -> list[Picture]:
-    """All pictures below the folders, masks left out.
+    """All pictures below the folders; masks and the examples of audits are left out.
 
     Args:
         folders: one a set.
@@ -160,6 +174,7 @@ def _wanted(file: Path) -> bool:
         and not _MASK_NAME.search(file.stem)
         and file.parent.name.lower() not in _MASK_FOLDERS
         and file.is_file()
+        and not is_example(file)
         and (file.suffix.lower() in (*SUPPORTED_SUFFIXES, MAT_SUFFIX) or _is_dicom(file))
     )
 

@@ -20,8 +20,10 @@ from train.audit.examples import (
     write_example,
 )
 from train.audit.figures import NO_LABELS, figures_of, other_splits_words, transforms
+from train.audit.pictures import EXAMPLES_FOLDER, REPORT_FIGURES, is_example
 from train.audit.run import Audit
 
+_HTML, _MARKDOWN = "report.html", "report.md"
 _ROWS = 60  # of tables that can be as long as the data; the CSV files hold all
 
 GROUPS_HEADER = (
@@ -31,21 +33,35 @@ GROUPS_HEADER = (
 
 
 def write_report(audit: Audit, out: Path, *, html: bool, markdown: bool) -> dict[str, Any]:
-    """Write groups.csv, near.csv, damaged.csv, audit.json and the report; return the figures."""
+    """Write groups.csv, near.csv, damaged.csv, audit.json and the report; return the figures.
+
+    Reports and examples that an earlier audit left in the folder are removed, nothing else is.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    _clear(out)
     _write_csv(out / "groups.csv", GROUPS_HEADER, _group_rows(audit))
     _write_csv(out / "near.csv", ("first", "second", "similarity"), _near_rows(audit))
     damaged = ((picture.name, reason) for picture, reason in audit.damaged)
     _write_csv(out / "damaged.csv", ("picture", "reason"), damaged)
     figures = figures_of(audit)
     text = json.dumps(figures, indent=2, ensure_ascii=False)
-    (out / "audit.json").write_text(text + "\n", encoding="utf-8")
+    (out / REPORT_FIGURES).write_text(text + "\n", encoding="utf-8")
     blocks = _blocks(audit, out)
     if html:
-        (out / "report.html").write_text(to_html(blocks), encoding="utf-8")
+        (out / _HTML).write_text(to_html(blocks), encoding="utf-8")
     if markdown:
-        (out / "report.md").write_text(to_markdown(blocks), encoding="utf-8")
+        (out / _MARKDOWN).write_text(to_markdown(blocks), encoding="utf-8")
     return figures
+
+
+def _clear(out: Path) -> None:
+    """Old examples would show pictures of another set, an old report its figures."""
+    if not (out / REPORT_FIGURES).is_file():
+        return
+    for file in filter(is_example, list((out / EXAMPLES_FOLDER).glob("*"))):
+        file.unlink()
+    for name in (_HTML, _MARKDOWN):
+        (out / name).unlink(missing_ok=True)
 
 
 def _blocks(audit: Audit, out: Path) -> list[Block]:
@@ -231,7 +247,7 @@ def _examples(out: Path, name: str, title: str, examples: Sequence[Example]) -> 
         return []
     blocks: list[Block] = [Heading(f"Examples: {title}")]
     for number, example in enumerate(examples, start=1):
-        file = f"examples/{name}-{number:02d}.jpg"
+        file = f"{EXAMPLES_FOLDER}/{name}-{number:02d}.jpg"
         write_example(example, out / file)
         blocks.append(Figure(file, example.caption))
     return blocks
