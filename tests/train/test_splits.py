@@ -236,8 +236,10 @@ def test_files_that_the_list_does_not_have_join_nothing():
 def test_only_what_joins_is_kept_of_an_audit(tmp_path):
     samples = [row("sartaj", g, "train") for g in "ab"] + [row("sartaj", "b", "val")]
     known, new = ["sartaj/b-train.jpg", "sartaj/b-val.jpg"], ["sartaj/a-train.jpg", "x/y.jpg"]
-    path = tmp_path / "copies.csv"
+    path = tmp_path / "new" / "copies.csv"
     write_copies(path, samples, [known, [*new, *known]])
+    assert audited_copies(path) == [["sartaj/a-train.jpg", *known]]
+    path.write_text(path.read_text("utf-8"), encoding="utf-8-sig")
     assert audited_copies(path) == [["sartaj/a-train.jpg", *known]]
     path.write_text("file\nx\n")
     with pytest.raises(DataError, match="train audit"):

@@ -166,7 +166,8 @@ def audited_copies(path: Path) -> list[list[str]]:
     """
     found: dict[str, list[str]] = defaultdict(list)
     try:
-        with path.open(newline="") as handle:
+        # A spreadsheet may have put a byte-order mark before it.
+        with path.open(newline="", encoding="utf-8-sig") as handle:
             for row in csv.DictReader(handle):
                 found[row["group"]].append(f"{row['dataset']}/{row['path']}")
     except (OSError, KeyError) as error:
@@ -179,7 +180,8 @@ def write_copies(path: Path, samples: Sequence[Sample], copies: Iterable[Sequenc
     group_of = {f"{s.dataset}/{s.path}": s.group for s in samples}
     known = ([name for name in names if name in group_of] for names in copies)
     joining = [names for names in known if len({group_of[name] for name in names}) > 1]
-    with path.open("w", newline="") as handle:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(("dataset", "path", "group"))
         for number, names in enumerate(sorted(joining)):
