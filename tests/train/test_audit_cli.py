@@ -3,11 +3,15 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from tests.train.audit_pictures import gamma, head, resized, save
+from train.audit import COPY_FROM
+from train.audit.report import GROUPS_HEADER
 from train.cli import app
 
 
@@ -213,3 +217,17 @@ def test_pictures_are_never_changed(sets, tmp_path):
     before = [file.read_bytes() for file in files]
     audit(*sets, "--out", tmp_path / "out")
     assert [file.read_bytes() for file in files] == before
+
+
+def test_the_documents_name_every_option_and_every_column():
+    guide = (Path(__file__).parents[2] / "train" / "README.md").read_text("utf-8")
+    section = guide.split("\n## Leakage audit\n")[1].split("\n## ")[0]
+    options = [
+        name
+        for parameter in get_command(app).commands["audit"].params
+        if parameter.param_type_name == "option"
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    ]
+    for name in (*options, *GROUPS_HEADER):
+        assert f"`{name}" in section, name
+    assert f"{COPY_FROM:.2f}" in section

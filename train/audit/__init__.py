@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-# Least similarity of a copy. How it was measured: train/README.md, "Leakage audit".
+# Least similarity of a copy. Where it comes from: train/README.md, "Leakage audit".
 COPY_FROM = 0.94
 
 # On import it lists the builds it tries, as if each were a failure.
