@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +107,30 @@ def _size(path: Path | None) -> int | None:
         return None
 
 
+def fill_once(folder: Path, make: Callable[[Path], None]) -> None:
+    """Have a cache folder filled, unless it is.
+
+    Two runs may begin together. Each writes into a folder of its own and moves whole files from
+    there, the mark that they are complete last: none cuts short what another has written.
+
+    Args:
+        folder: of the cache; marked by the file ``done``.
+        make: writes its files into the folder that it is given.
+    """
+    if (folder / "done").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    own = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", suffix=".part", dir=folder.parent))
+    try:
+        make(own)
+        if not (folder / "done").exists():
+            for path in own.iterdir():
+                path.replace(folder / path.name)
+            (folder / "done").touch()
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
 def load_pack(samples: list[Sample], root: Path, cache: Path, channels: int) -> Pack:
     """Return the pack of ``samples``, made now or read from ``cache``.
 
@@ -119,8 +145,7 @@ def load_pack(samples: list[Sample], root: Path, cache: Path, channels: int) -> 
     identity = [PREPROCESSING_VERSION, SIDE, channels, origin(samples, root)]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     folder = cache / f"pack-{key}"
-    if not (folder / "done").exists():
-        _make(samples, root, folder, channels)
+    fill_once(folder, lambda own: _make(samples, root, own, channels))
     return Pack(
         tuple(samples),
         np.load(folder / "images.npy", mmap_mode="r"),
@@ -130,7 +155,6 @@ def load_pack(samples: list[Sample], root: Path, cache: Path, channels: int) -> 
 
 
 def _make(samples: list[Sample], root: Path, folder: Path, channels: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     count = len(samples)
     images = np.lib.format.open_memmap(
         folder / "images.npy", mode="w+", dtype=np.uint8, shape=(count, SIDE, SIDE, channels)
@@ -152,4 +176,3 @@ def _make(samples: list[Sample], root: Path, folder: Path, channels: int) -> Non
     images.flush()
     masks.flush()
     np.save(folder / "has_mask.npy", has_mask)
-    (folder / "done").touch()

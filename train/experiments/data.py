@@ -21,7 +21,7 @@ from core.errors import DataError
 from core.types import FloatArray, Scan, UInt8Array
 from train.data.augment import standardise
 from train.data.layouts import read_mask, read_scan
-from train.data.pack import Pack, origin
+from train.data.pack import Pack, fill_once, origin
 from train.data.splits import FOUR_CLASS_LIST, LGG_LIST, SPLITS_FOLDER, Sample, read_list
 from train.distributed import Team
 from train.evaluation.views import representatives
@@ -159,9 +159,7 @@ def _load_pictures(samples: list[Sample], root: Path, cache: Path, experiment: E
     made_of = origin(samples, root)
     identity = json.dumps(["resized", how.side, channels, how.region, masked, made_of])
     folder = cache / f"pictures-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-    if not (folder / "done").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _make(samples, root, folder, how, channels, masked)
+    fill_once(folder, lambda own: _make(samples, root, own, how, channels, masked))
     masks = np.load(folder / "masks.npy", mmap_mode="r")
     images = np.load(folder / "images.npy", mmap_mode="r")
     return Pack(tuple(samples), images, masks, np.full(len(samples), masked))
@@ -187,7 +185,6 @@ def _make(
             masks[i] = np.where(_resized(mask[..., None], side)[..., 0] >= 0.5, 255, 0)
     images.flush()
     np.save(folder / "masks.npy", masks)
-    (folder / "done").touch()
 
 
 def _in_bytes(scan: Scan) -> FloatArray:
