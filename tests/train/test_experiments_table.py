@@ -76,6 +76,45 @@ def test_other_first_weights_are_named_in_the_remark(tmp_path):
         assert remarks[name] == f"1 epochs{changed}; 3 pictures"
 
 
+def finished(folder, name, changes=(), **figures):
+    """A folder as a run of a changed configuration leaves it, as far as the table reads it."""
+    experiment = load(name, changes)
+    folder.mkdir()
+    (folder / "config.yaml").write_text(report.config_text(experiment))
+    about = {"experiment": name, "split": "random", "epochs": experiment.training.epochs,
+             "planned_epochs": load(name).training.epochs, "count": 3, "accuracy": 0.5,
+             "init": experiment.model.init}  # fmt: skip
+    (folder / "metrics.json").write_text(json.dumps(about | figures))
+
+
+def remark(runs, name):
+    return next(r["remark"] for r in rows(runs) if r["experiment"] == name and r["accuracy"]
+                and r["figures_of"] == "random")  # fmt: skip
+
+
+def test_the_remark_says_what_the_stages_train_and_for_how_long(tmp_path):
+    frozen, two, longer = (
+        "detection-resnet18-frozen-flip", "types-resnet50-whole-logsigmoid", "detection-cnn",
+    )  # fmt: skip
+    finished(tmp_path / "a", frozen, ["training.stages.0.train=all"])
+    finished(tmp_path / "b", two, ["training.stages.0.epochs=1", "training.stages.1.epochs=29"])
+    finished(tmp_path / "c", longer, epochs=160)
+    assert remark(tmp_path, frozen) == "30 epochs; changed: stages train [all]; 3 pictures"
+    assert remark(tmp_path, two) == "30 epochs; changed: epochs by stage [1, 29]; 3 pictures"
+    assert remark(tmp_path, longer) == "**longer**: 160 epochs instead of 100; 3 pictures"
+
+
+def test_the_remark_says_the_parameters_where_the_file_gives_another_number(tmp_path):
+    """The small CNN's title names those of pictures of 224 px."""
+    one, other = "types-small-cnn", "detection-resnet18-frozen-flip"
+    finished(tmp_path / "a", one, ["input.side=112"], parameters=827_604)
+    finished(tmp_path / "b", other, ["input.side=112"], parameters=11_514_690)
+    told = "30 epochs; changed: input.side 112"
+    size = "827,604 parameters instead of 3,236,052"
+    assert remark(tmp_path, one) == f"{told}; {size}; 3 pictures"
+    assert remark(tmp_path, other) == f"{told}; 3 pictures"
+
+
 def test_a_search_goes_on_where_it_was_stopped_and_its_best_can_be_run(
     request_for, tmp_path
 ):  # fmt: skip

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from train.experiments import report
-from train.experiments.config import Experiment, load, names, short_init
+from train.experiments.config import Experiment, load, names, short_init, with_init
 from train.experiments.data import SPLITS
+from train.experiments.run import build
+from train.models.cnn import count_parameters
 
 _DOCUMENTS = {
     "000, 001": "Detection and Localization of Brain Tumor from MRI Scan Images",
@@ -41,8 +44,8 @@ _NOTE = """`random` is the documents' split: slices are shuffled and cut, so tha
 on both sides, and what is held out is also what was watched while training. `patient` is the
 committed split: no patient and no copy of a scan on two sides, one vote for each distinct scan, in
 brackets the 95 % interval over the lists' blocks (patients, as far as they are known). Dice is the
-mean over the patients with a lesion. All figures in %. A shortened schedule says so: it is no
-reproduction; and so does a configuration from a search, and on what it was chosen.
+mean over the patients with a lesion. All figures in %. A shortened or longer schedule says so: it
+is no reproduction; and so does a configuration from a search, and on what it was chosen.
 """
 
 
@@ -154,13 +157,17 @@ def _per_class(rows: list[Line]) -> list[str]:
 
 
 def _remarks(folder: Path, metrics: dict[str, Any]) -> Iterator[str]:
-    if metrics["epochs"] != metrics["planned_epochs"]:
-        yield f"**shortened**: {metrics['epochs']} of {metrics['planned_epochs']} epochs"
+    epochs, planned = metrics["epochs"], metrics["planned_epochs"]
+    if epochs < planned:
+        yield f"**shortened**: {epochs} of {planned} epochs"
+    elif epochs > planned:
+        yield f"**longer**: {epochs} epochs instead of {planned}"
     else:
-        yield f"{metrics['epochs']} epochs"
+        yield f"{epochs} epochs"
     changes = [*_differences(folder, metrics["experiment"]), *_other_init(metrics)]
     if changes:
         yield "changed: " + ", ".join(changes)
+    yield from _other_size(metrics)
     yield from _search(folder, metrics["split"])
     yield f"{metrics['count']} pictures"
     if "patients" in metrics:
@@ -205,9 +212,16 @@ def _differences(folder: Path, name: str) -> Iterator[str]:
             if key != "stages" and theirs.get(key) != ours.get(key):
                 yield f"{section}.{key} {theirs.get(key)}"
             elif key == "stages":
-                rates = [[stage["learning_rate"] for stage in one[key]] for one in (theirs, ours)]
-                if rates[0] != rates[1]:
-                    yield f"learning rates {rates[0]}"
+                yield from _other_stages(theirs[key], ours[key])
+
+
+def _other_stages(theirs: list[dict[str, Any]], ours: list[dict[str, Any]]) -> Iterator[str]:
+    """Rates, what is trained, and how the epochs are shared out where they are as many in all."""
+    told = {"learning_rate": "learning rates", "train": "stages train", "epochs": "epochs by stage"}
+    for key, words in told.items():
+        other, planned = ([stage[key] for stage in stages] for stages in (theirs, ours))
+        if other != planned and (key != "epochs" or sum(other) == sum(planned)):
+            yield f"{words} [{', '.join(map(str, other))}]"
 
 
 def _other_init(metrics: dict[str, Any]) -> Iterator[str]:
@@ -219,6 +233,16 @@ def _other_init(metrics: dict[str, Any]) -> Iterator[str]:
         planned = load(planned.cascade.classifier)
     if metrics["init"] != planned.model.init:
         yield f"init {short_init(metrics['init'])}"
+
+
+def _other_size(metrics: dict[str, Any]) -> Iterator[str]:
+    """The network's parameters, where the project's configuration gives it another number."""
+    if metrics["experiment"] not in names() or "parameters" not in metrics:
+        return
+    with torch.device("meta"):  # nothing is drawn or computed
+        planned = count_parameters(build(with_init(load(metrics["experiment"]), "scratch")))
+    if metrics["parameters"] != planned:
+        yield f"{metrics['parameters']:,} parameters instead of {planned:,}"
 
 
 def _cell(row: Line, key: str) -> str:
