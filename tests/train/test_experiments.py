@@ -141,7 +141,8 @@ def test_a_run_starts_from_a_file(request_for, tmp_path):
     )
     run(other)
     with pytest.raises(WeightsError, match="does not fit"):
-        run(replace(other, name="detection-cnn", changes=("training.batch_size=4",)))
+        run(replace(other, name="detection-cnn", changes=("training.batch_size=4",),
+                    out=tmp_path / "misfit"))  # fmt: skip
 
 
 def test_a_body_starts_from_torchvisions_file(tmp_path):

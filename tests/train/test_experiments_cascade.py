@@ -75,6 +75,19 @@ def test_the_cascade_does_not_take_another_run_for_its_part(request_for, tmp_pat
         run(request)
 
 
+@pytest.mark.parametrize("line", ["# split patient, pictures 0123456789abcdef", ""])
+def test_the_cascade_does_not_take_a_part_that_was_trained_on_other_lists(
+    request_for, tmp_path, small_parts, line
+):
+    """Its patients may be those of the test part."""
+    request = replace(request_for("cascade-resnet50-resunet", tmp_path), epochs=1, init="scratch")
+    run(request)
+    config = tmp_path / "detection-cnn-patient-1-epochs" / "config.yaml"
+    config.write_text("\n".join([line, *config.read_text().splitlines()[1:]]))
+    with pytest.raises(ValueError, match=r"\(other: lists\)"):
+        run(request)
+
+
 def test_changes_of_a_cascade_are_made_in_its_parts(request_for, tmp_path, small_parts):
     plain = replace(request_for("cascade-resnet50-resunet", tmp_path), epochs=1, init="scratch")
     changed = replace(

@@ -1,6 +1,5 @@
 """Run folders of experiments: whose they are, and how a killed run goes on."""
 
-import json
 import shutil
 from dataclasses import replace
 
@@ -8,21 +7,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from train.data.splits import FOUR_CLASS_LIST, read_list, write_list
 from train.experiments import run as running
 from train.experiments.config import load
 from train.experiments.run import Request, run
-
-FILES = (
-    "config.yaml", "metrics.json", "curves.csv", "curves.png", "confusion.csv", "confusion.png",
-    "predictions.csv", "environment.json", "weights.safetensors",
-)  # fmt: skip
-
-
-def metrics(folder):
-    return json.loads((folder / "metrics.json").read_text())
 
 
 def test_resized_pictures_are_of_one_data_folder(request_for, tmp_path):
@@ -95,25 +85,34 @@ def test_a_killed_run_goes_on_to_the_same_weights(request_for, tmp_path, monkeyp
     assert len((folder / "curves.csv").read_text().splitlines()) == 5
 
 
-def test_a_killed_run_is_not_gone_on_from_with_another_split_or_other_pictures(
-    request_for, tmp_path, monkeypatch
-):  # fmt: skip
+@pytest.fixture
+def gone_on_from(monkeypatch):
+    """Of every run whether there was something to go on from; each is killed after an epoch."""
     monkeypatch.setattr("train.experiments.fit._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    request = request_for("types-small-cnn", tmp_path, "random", epochs=2, out=tmp_path / "one")
-    folder = run(request)
-    assert (folder / "weights.safetensors").is_file()
-    real, gone_on_from = running.Fitting.run, []
+    real, answers = running.Fitting.run, []
 
     def killed(self, after_epoch=None):
-        gone_on_from.append(self._kept() is not None)
+        answers.append(self._kept() is not None)
 
         def stop(row):
             raise Killed
 
         return real(self, stop)
 
-    monkeypatch.setattr(running.Fitting, "run", killed)
-    lists = tmp_path / "lists"
+    def begin():
+        monkeypatch.setattr(running.Fitting, "run", killed)
+        return answers
+
+    return begin
+
+
+def test_a_killed_run_is_not_gone_on_from_with_another_split_or_other_pictures(
+    request_for, tmp_path, gone_on_from
+):  # fmt: skip
+    request = request_for("types-small-cnn", tmp_path, "random", epochs=2, out=tmp_path / "one")
+    folder = run(request)
+    assert (folder / "weights.safetensors").is_file()
+    answers, lists = gone_on_from(), tmp_path / "lists"
     four_class = read_list(request.lists / FOUR_CLASS_LIST.name)
     write_list(lists / FOUR_CLASS_LIST.name, four_class[:-1])
     patient = replace(request, split="patient")
@@ -121,7 +120,46 @@ def test_a_killed_run_is_not_gone_on_from_with_another_split_or_other_pictures(
         with pytest.raises(Killed):
             run(one)
         assert not (folder / "weights.safetensors").exists(), "of the run before"
-    assert gone_on_from == [False, True, False, True, False]
+    assert answers == [False, True, False, True, False]
+
+
+def test_a_killed_run_is_not_gone_on_from_with_other_contents_of_its_files(
+    request_for, tmp_path, gone_on_from
+):
+    init, root = tmp_path / "init.safetensors", tmp_path / "data"
+    shutil.copytree(request_for("types-small-cnn", tmp_path).root, root)
+    request = request_for("types-small-cnn", tmp_path, epochs=2, init=str(init))
+    request = replace(request, root=root, cache=tmp_path / "cache")
+    first = running.build(replace(request, init="scratch").experiment()).state_dict()
+    save_file(first, init)
+    answers = gone_on_from()
+
+    def killed():
+        with pytest.raises(Killed):
+            run(request)
+
+    killed()
+    killed()
+    save_file({name: values * 2 for name, values in first.items()}, init)
+    killed()
+    image = next((root / "sartaj").rglob("*.jpg"))
+    assert cv2.imwrite(str(image), np.full((80, 80), 250, np.uint8))
+    killed()
+    assert answers == [False, True, False, False]
+
+
+def test_a_finished_run_of_another_configuration_is_not_lost(request_for, tmp_path):
+    request = request_for("types-small-cnn", tmp_path)
+    folder = run(request)
+    before = (folder / "metrics.json").read_text()
+    for other, named in (
+        (replace(request, changes=(*request.changes, "training.batch_size=4")), "training"),
+        (replace(request, split="random"), "split"),
+    ):
+        with pytest.raises(ValueError, match=rf"{folder} holds .*\(other: {named}\).*--out"):
+            run(other)
+    assert (folder / "metrics.json").read_text() == before
+    run(request)  # the same is done again
 
 
 def test_a_run_does_not_remove_what_it_begins_with(request_for, tmp_path):

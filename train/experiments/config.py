@@ -232,12 +232,6 @@ def short_init(init: str) -> str:
     return path.parent.name if path.stem == "weights" and path.parent.name else path.stem
 
 
-def differing(one: Experiment, other: Experiment) -> list[str]:
-    """The sections in which two experiments learn differently."""
-    sections = ("task", "data", "input", "model", "training", "cascade")
-    return [name for name in sections if getattr(one, name) != getattr(other, name)]
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))

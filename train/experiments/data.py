@@ -40,6 +40,7 @@ class Parts:
         fit: what is trained on.
         watch: what the curves and the adaptive learning rate follow.
         test: what the figures are of. In the random split it is ``watch``, as in the documents.
+        resized: names the resized pictures by the data folder and the files they are made of.
     """
 
     pack: Pack
@@ -47,6 +48,7 @@ class Parts:
     fit: np.ndarray
     watch: np.ndarray
     test: np.ndarray
+    resized: str
 
 
 def load_parts(
@@ -77,11 +79,11 @@ def load_parts(
         raise ValueError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
     samples = _samples(experiment, root, lists)
     if team.first:
-        pack = _load_pictures(samples, root, cache, experiment)
+        pack, resized = _load_pictures(samples, root, cache, experiment)
         team.wait()
     else:
         team.wait()
-        pack = _load_pictures(samples, root, cache, experiment)
+        pack, resized = _load_pictures(samples, root, cache, experiment)
     labels = np.array([experiment.classes.index(_class_of(s, experiment)) for s in samples])
     if split == "random":
         order = np.random.default_rng(experiment.training.seed).permutation(len(samples))
@@ -98,7 +100,7 @@ def load_parts(
     for name, part in (("train on", fit), ("watch", watch), ("test on", test)):
         if not len(part):
             raise DataError(f"No picture to {name}: {root} lacks {experiment.data.source}'s files.")
-    return Parts(pack, labels, fit, watch, test)
+    return Parts(pack, labels, fit, watch, test, resized)
 
 
 def to_tensor(images: UInt8Array, how: Input, flipped: np.ndarray | None = None) -> Tensor:
@@ -152,8 +154,10 @@ def _lgg(root: Path, listed_in: Path) -> list[Sample]:
     return samples
 
 
-def _load_pictures(samples: list[Sample], root: Path, cache: Path, experiment: Experiment) -> Pack:
-    """The resized pictures, made now or read from the cache."""
+def _load_pictures(
+    samples: list[Sample], root: Path, cache: Path, experiment: Experiment
+) -> tuple[Pack, str]:
+    """The resized pictures, made now or read from the cache, and their name in it."""
     how, masked = experiment.input, experiment.task == "localisation"
     channels = how.channels if experiment.data.source == "lgg" else 1
     made_of = origin(samples, root)
@@ -162,7 +166,7 @@ def _load_pictures(samples: list[Sample], root: Path, cache: Path, experiment: E
     fill_once(folder, lambda own: _make(samples, root, own, how, channels, masked))
     masks = np.load(folder / "masks.npy", mmap_mode="r")
     images = np.load(folder / "images.npy", mmap_mode="r")
-    return Pack(tuple(samples), images, masks, np.full(len(samples), masked))
+    return Pack(tuple(samples), images, masks, np.full(len(samples), masked)), folder.name
 
 
 def _make(

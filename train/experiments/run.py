@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,11 @@ from torch import nn
 
 from core.errors import WeightsError
 from core.inference.networks import ResUNet
-from train.config import fingerprint
 from train.data.splits import SPLITS_FOLDER
 from train.distributed import Team
 from train.evaluation.views import softmax
-from train.experiments import report
-from train.experiments.config import (
-    Experiment,
-    differing,
-    load,
-    short_init,
-    shortened,
-    with_init,
-)
+from train.experiments import kept, report
+from train.experiments.config import Experiment, load, short_init, shortened, with_init
 from train.experiments.data import Parts, load_parts
 from train.experiments.figures import classified, outlined
 from train.experiments.fit import Fitting
@@ -120,9 +112,11 @@ def run(request: Request, team: Team = Team()) -> Path:  # noqa: B008 (frozen)
     configuration, split and pictures; a finished one is done again.
 
     Raises:
-        ValueError: what the configuration says cannot be done, or a cascade's part is another run.
+        ValueError: what the configuration says cannot be done, a cascade's part is another run, or
+            the folder holds a finished run of another configuration.
     """
     experiment, folder = request.experiment(), request.folder()
+    kept.check_free(folder, experiment, request.split)
     if experiment.task == "cascade":
         _run_cascade(request, experiment, folder, team)
         return folder
@@ -131,7 +125,7 @@ def run(request: Request, team: Team = Team()) -> Path:  # noqa: B008 (frozen)
     network = build(experiment)
     if experiment.model.init == "scratch" and experiment.training.stages[0].train == "head":
         log.warning("The body is frozen as it was drawn: it has learnt nothing (--init scratch).")
-    _prepare(folder, _config_text(request, experiment, parts), experiment, team)
+    _prepare(folder, kept.config_text(request.split, experiment, parts), team)
     fitting = Fitting(network, parts, experiment, team, folder / "checkpoint.pt")
     history = fitting.run()
     outputs = fitting.outputs(parts.test)
@@ -187,10 +181,10 @@ def _run_cascade(request: Request, experiment: Experiment, folder: Path, team: T
         if not (part.folder() / report.METRICS).is_file():
             run(part, team)
         one = part.experiment()
-        made.append(_metrics_of(part, one))
+        parts = _parts(part, one, team)
+        made.append(_metrics_of(part, one, parts))
         network = build(with_init(one, "scratch"))
         _load(network, part.folder() / WEIGHTS)
-        parts = _parts(part, one, team)
         answers.append((parts, Fitting(network, parts, one, team).outputs(parts.test)))
     (first, classes), (parts, outlines) = answers
     paths = [[p.pack.samples[i].path for i in p.test] for p in (first, parts)]
@@ -210,39 +204,29 @@ def _run_cascade(request: Request, experiment: Experiment, folder: Path, team: T
     team.wait()
 
 
-def _metrics_of(part: Request, wanted: Experiment) -> dict[str, Any]:
+def _metrics_of(part: Request, wanted: Experiment, parts: Parts) -> dict[str, Any]:
     """The figures of a cascade's part, if the run that lies there is the one that is wanted."""
     folder = part.folder()
-    metrics, config = report.read_metrics(folder), folder / report.CONFIG
-    wrong = differing(load(str(config)), wanted) if config.is_file() else [report.CONFIG]
-    wrong += ["split"] if metrics["split"] != part.split else []
-    if wrong:
+    # One that was trained on other lists may know the patients whom the cascade is tested on.
+    other = kept.unlike(folder, wanted, part.split, kept.lists_line(part.split, parts))
+    if other:
         raise ValueError(
             f"The run in {folder} is not the one that the cascade is made of (other: "
-            f"{', '.join(wrong)}). Make it anew: {part.command()}"
+            f"{', '.join(other)}). Move it away, then make it anew: {part.command()}"
         )
-    return metrics
+    return report.read_metrics(folder)
 
 
-def _config_text(request: Request, experiment: Experiment, parts: Parts) -> str:
-    """The run's configuration, headed by what it was done on."""
-    samples = [astuple(sample) for sample in parts.pack.samples]
-    places = [part.tolist() for part in (parts.fit, parts.watch)]
-    head = f"# split {request.split}, pictures {fingerprint(samples, places)}\n"
-    return head + report.config_text(experiment)
-
-
-def _prepare(folder: Path, text: str, experiment: Experiment, team: Team) -> None:
+def _prepare(folder: Path, text: str, team: Team) -> None:
     """Make the folder ready: nothing of another run is gone on from, nor left beside this one."""
-    init = Path(experiment.model.init)
-    if init.is_file() and init.resolve().parent == folder.resolve():
-        raise ValueError(f"{folder} holds what the run would begin with: give another --out.")
     if team.first:
         folder.mkdir(parents=True, exist_ok=True)
         config, checkpoint = folder / report.CONFIG, folder / "checkpoint.pt"
         same = config.is_file() and config.read_text("utf-8") == text
         if checkpoint.exists() and not same:
-            log.warning("%s is of another configuration and is begun anew", folder)
+            log.warning(
+                "%s is of another configuration or of other files and is begun anew", folder
+            )
             checkpoint.unlink()
         for name in (report.METRICS, WEIGHTS):
             (folder / name).unlink(missing_ok=True)
