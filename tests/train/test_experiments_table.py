@@ -35,6 +35,12 @@ def test_without_runs_the_table_gives_the_commands_and_the_documents_figures(tmp
     for ending in ("flip", "flip-normalise"):
         assert of_documents[f"detection-resnet50-frozen-{ending}"]["accuracy"] == "0.96"
     assert "localisation-resunet" not in of_documents
+    # What it calls the average F1 is the accuracy again, and ours is another one.
+    of_the_second = [r for r in of_documents.values() if r["document"] == "002"]
+    assert len(of_the_second) == 4
+    for row in of_the_second:
+        assert float(row["f1_average"]) == pytest.approx(float(row["accuracy"]), abs=2e-4)
+        assert "is a micro average" in row["remark"] and "ours is a macro average" in row["remark"]
 
 
 def test_a_finished_run_stands_beside_the_documents_figure(request_for, tmp_path):

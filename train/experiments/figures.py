@@ -21,7 +21,8 @@ def classification_figures(
     """Figures of class calls.
 
     ``recall`` and ``precision`` are means weighted by class size (document 002 prints one of each),
-    ``f1_average`` the plain mean over the classes.
+    ``f1_average`` the plain mean over the classes (the document's own is a micro average, which is
+    the accuracy).
 
     Args:
         truth: (n,), class numbers.
