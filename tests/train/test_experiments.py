@@ -164,6 +164,19 @@ def test_patients_whom_no_list_knows_are_trained_on(request_for, tmp_path):
     assert sorted(parts.labels[new]) == [0, 0, 1, 1]
 
 
+def test_a_slice_that_no_list_knows_is_on_its_patients_side(request_for, tmp_path):
+    request = request_for("detection-cnn", tmp_path)
+    lists = tmp_path / "lists"
+    left_out = {f"kaggle_3m/TCGA_{p}_A/TCGA_{p}_A_1.tif": p for p in ("train", "val", "test")}
+    known = [s for s in read_list(request.lists / LGG_LIST.name) if s.path not in left_out]
+    write_list(lists / LGG_LIST.name, known)
+    parts = running._parts(replace(request, lists=lists), request.experiment(), running.Team())
+    place = {parts.pack.samples[i].path: i for i in range(len(parts.pack.samples))}
+    for path, split in left_out.items():
+        sides = {"train": parts.fit, "val": parts.watch, "test": parts.test}
+        assert [name for name, side in sides.items() if place[path] in side] == [split]
+
+
 def test_an_absent_data_set_is_said(request_for, tmp_path):
     request = request_for("detection-cnn", tmp_path)
     with pytest.raises(DataError, match="kaggle_3m holds no slices"):

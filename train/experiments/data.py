@@ -138,15 +138,19 @@ def _samples(experiment: Experiment, root: Path, lists: Path) -> list[Sample]:
 
 
 def _lgg(root: Path, listed_in: Path) -> list[Sample]:
-    """Every slice of the folder; patients whom the list does not know are for training."""
+    """Every slice of the folder; patients whom the list does not know are for training.
+
+    A slice that it does not know goes with its patient.
+    """
     known = {sample.path: sample for sample in read_list(listed_in)}
+    splits = {sample.block: sample.split for sample in known.values()}
     folder, samples = root / "lgg", []
     for path in sorted((folder / "kaggle_3m").glob("TCGA_*/TCGA_*[0-9].tif")):
         name, patient = path.relative_to(folder).as_posix(), path.parent.name
         if name in known:
             samples.append(known[name])
             continue
-        new = Sample("lgg", name, "", "train", path.stem, patient)
+        new = Sample("lgg", name, "", splits.get(patient, "train"), path.stem, patient)
         lesion = read_mask(new, root).any()
         samples.append(replace(new, label="glioma" if lesion else "no_tumor"))
     if not samples:
