@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import cloudpickle  # pyspark carries its own
@@ -169,8 +170,8 @@ def test_spark_runs_the_same_command_on_its_workers(
     assert environment["NEUROTRIAGE_DATA"] == str(request.root)
     assert arguments == [
         "experiment", "types-small-cnn", "--split", "random", "--out", str(tmp_path / "here"),
-        "--cache", str(tmp_path / "kept"), "--init", "scratch", "--epochs", "3",
-        "--set", "training.batch_size=8",
+        "--cache", str(tmp_path / "kept"), "--runs", str(tmp_path / "runs" / "experiments"),
+        "--init", "scratch", "--epochs", "3", "--set", "training.batch_size=8",
     ]  # fmt: skip
 
     (tmp_path / "job").mkdir()
@@ -204,7 +205,13 @@ def test_a_machine_without_spark_is_told_what_to_do(monkeypatch):
         run_on_spark(["experiment"], 2, gpu=False, local=True)
 
 
-def test_paths_are_handed_on_whole():
+def test_paths_are_handed_on_whole(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "first.pth").touch()
     request = Request("mine.yaml", "patient", Path("data"), Path("cache"), out=Path("out"))
-    arguments = command._arguments(request)
-    assert all(Path(arguments[i]).is_absolute() for i in (1, 5, 7))
+    arguments = command._arguments(replace(request, init="first.pth"))
+    assert arguments == [
+        "experiment", str(tmp_path / "mine.yaml"), "--split", "patient",
+        "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"),
+        "--runs", str(tmp_path / "runs" / "experiments"), "--init", str(tmp_path / "first.pth"),
+    ]  # fmt: skip

@@ -26,6 +26,7 @@ Out = Annotated[Path | None, typer.Option(help="Folder of this run.")]
 Changes = Annotated[
     list[str], typer.Option("--set", help="KEY=VALUE, such as training.optimizer=sgd. Repeatable.")
 ]
+Runs = Annotated[Path, typer.Option(help="Folder of all runs.")]
 Cache = Annotated[Path, typer.Option(help="Folder for resized pictures.")]
 DEFAULT_CACHE = Path(".cache/pictures")
 DEFAULT_RUNS = Path("runs/experiments")
@@ -40,6 +41,7 @@ def experiment(
     out: Out = None,
     changes: Changes = [],  # noqa: B006 (Typer copies it)
     cache: Cache = DEFAULT_CACHE,
+    runs: Runs = DEFAULT_RUNS,
     listing: Annotated[bool, typer.Option("--list", help="Name the experiments.")] = False,
     spark: Annotated[int, typer.Option(min=0, help="Run as so many tasks of Spark.")] = 0,
     spark_gpu: Annotated[bool, typer.Option(help="One GPU for each of them.")] = False,
@@ -59,7 +61,7 @@ def experiment(
         if not name:
             raise ValueError("name an experiment; --list names them all")
         request = running.Request(
-            name, split, data_root(), cache, DEFAULT_RUNS, out, init or None, epochs or None,
+            name, split, data_root(), cache, runs, out, init or None, epochs or None,
             tuple(changes),
         )  # fmt: skip
         request.experiment()  # what does not fit is said before anything starts
@@ -76,7 +78,7 @@ def experiment(
 
 @commands.command()
 def table(
-    runs: Annotated[Path, typer.Option(help="Folder of all runs.")] = DEFAULT_RUNS,
+    runs: Runs = DEFAULT_RUNS,
     out: Annotated[Path | None, typer.Option(help="Folder for table.md and table.csv.")] = None,
 ) -> None:
     """All finished runs beside the documents' figures, as Markdown and CSV."""
@@ -126,9 +128,10 @@ def _arguments(request: Request) -> list[str]:
     own = request.name.endswith(".yaml")
     arguments = ["experiment", str(Path(request.name).resolve()) if own else request.name]
     arguments += ["--split", request.split, "--out", str(request.folder().resolve())]
-    arguments += ["--cache", str(request.cache.resolve())]
+    arguments += ["--cache", str(request.cache.resolve()), "--runs", str(request.runs.resolve())]
     if request.init is not None:
-        arguments += ["--init", request.init]
+        init = Path(request.init)
+        arguments += ["--init", str(init.resolve()) if init.is_file() else request.init]
     if request.epochs is not None:
         arguments += ["--epochs", str(request.epochs)]
     for change in request.changes:
