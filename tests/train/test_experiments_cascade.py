@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from train.experiments import report, table
 from train.experiments import run as running
-from train.experiments import table
 from train.experiments.config import load
 from train.experiments.run import Request, run
 
@@ -65,7 +65,8 @@ def test_the_cascade_does_not_take_another_run_for_its_part(request_for, tmp_pat
     part = tmp_path / "detection-cnn-patient-1-epochs"
     config = (part / "config.yaml").read_text()
     (part / "config.yaml").write_text(config.replace("side: 32", "side: 48"))
-    command = "python -m train experiment detection-cnn --split patient --init scratch --epochs 1"
+    command = (f"python -m train experiment detection-cnn --split patient --runs {tmp_path} "
+               "--init scratch --epochs 1")  # fmt: skip
     with pytest.raises(ValueError, match=rf"{part} is not .*\(other: input\).*: {command}$"):
         run(request)
     (part / "config.yaml").write_text(config)
@@ -104,6 +105,20 @@ def test_changes_of_a_cascade_are_made_in_its_parts(request_for, tmp_path, small
     again = load(str(folder / "config.yaml"))
     assert again.cascade.changes == changed.changes, "its configuration is the whole of it"
     assert again.cascade.classifier == "detection-cnn"
+
+
+def test_a_cascades_configuration_asks_for_the_same_parts(tmp_path):
+    asked = Request("cascade-resnet50-resunet", "patient", tmp_path, tmp_path, tmp_path,
+                    init="augnet", epochs=2)  # fmt: skip
+    config = tmp_path / "config.yaml"
+    config.write_text(report.config_text(asked.experiment()))
+    again = replace(asked, name=str(config), init=None, epochs=None)
+    parts, same = ([part.experiment() for part in one.parts(one.experiment())]
+                   for one in (asked, again))  # fmt: skip
+    assert same == parts
+    assert [one.training.epochs for one in same] == [2, 2]
+    assert [one.model.init for one in same] == ["augnet", "scratch"]
+    assert again.folder() == asked.folder()
 
 
 def test_a_change_that_does_not_fit_a_cascades_part_is_said_first(tmp_path):

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from train.data.splits import FOUR_CLASS_LIST, read_list, write_list
+from train.experiments import report, table
 from train.experiments import run as running
 from train.experiments.config import load
 from train.experiments.run import Request, run
@@ -42,6 +43,19 @@ def test_what_differs_from_the_file_is_part_of_the_folders_name(request_for, tmp
     assert name(changes=("input.side=32",), epochs=3).endswith("-input.side=32-3-epochs")
     assert name(name="cascade-resnet50-resunet", init="augnet").endswith("-patient-augnet")
     assert name(name="detection-resnet50-frozen-flip", init="imagenet").endswith("-patient")
+
+
+def test_a_runs_configuration_is_run_again_as_that_run(request_for, tmp_path):
+    plain = Request("types-small-cnn", "patient", tmp_path, tmp_path, tmp_path)
+    config = tmp_path / "config.yaml"
+    for asked in (plain, replace(plain, epochs=2), replace(plain, epochs=2, init="pre/body.pth")):
+        config.write_text(report.config_text(asked.experiment()))
+        assert replace(plain, name=str(config)).folder() == asked.folder()
+    short = request_for("types-small-cnn", tmp_path)
+    config.write_text(report.config_text(short.experiment()))
+    run(replace(short, name=str(config), changes=(), epochs=None, init=None))
+    told = [line.remark for line in table.lines(tmp_path) if line.intervals]
+    assert [remark.split("; ")[0] for remark in told] == ["**shortened**: 1 of 30 epochs"]
 
 
 def test_a_run_is_the_same_when_it_is_run_again(request_for, tmp_path):

@@ -95,6 +95,8 @@ class Cascade(_Strict):
     classifier: str
     segmenter: str
     changes: tuple[str, ...] = Field(default=(), description="KEY=VALUE, of both of them.")
+    init: str | None = Field(default=None, description="Of the classifier, if not its own.")
+    epochs: int | None = Field(default=None, ge=1, description="Of each, if not its own.")
 
 
 class Range(_Strict):
@@ -202,7 +204,7 @@ def load(name: str, changes: Iterable[str] = ()) -> Experiment:
 def shortened(experiment: Experiment, epochs: int) -> Experiment:
     """The same with ``epochs`` in all, each stage by its share and at least one."""
     if experiment.training is None:
-        return experiment
+        return _with(experiment, "cascade", epochs=epochs)
     if epochs < len(experiment.training.stages):
         raise ValueError(f"{experiment.name} has {len(experiment.training.stages)} stages: "
                          "give it at least as many epochs")  # fmt: skip
@@ -213,17 +215,17 @@ def shortened(experiment: Experiment, epochs: int) -> Experiment:
         stage.model_copy(update={"epochs": length})
         for stage, length in zip(experiment.training.stages, lengths, strict=True)
     )
-    training = experiment.training.model_copy(update={"stages": stages})
-    return experiment.model_copy(update={"training": training})
+    return _with(experiment, "training", stages=stages)
 
 
 def with_init(experiment: Experiment, init: str) -> Experiment:
-    """The same with other first weights."""
-    if experiment.model is None:
-        return experiment
-    return experiment.model_copy(
-        update={"model": experiment.model.model_copy(update={"init": init})}
-    )
+    """The same with other first weights; a cascade's are its classifier's."""
+    return _with(experiment, "cascade" if experiment.model is None else "model", init=init)
+
+
+def _with(experiment: Experiment, section: str, **values: Any) -> Experiment:
+    changed = getattr(experiment, section).model_copy(update=values)
+    return experiment.model_copy(update={section: changed})
 
 
 def short_init(init: str) -> str:

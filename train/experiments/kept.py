@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import astuple
 from pathlib import Path
 
 from core.inference.weights import sha256_of
 from train.config import fingerprint
 from train.experiments import report
-from train.experiments.config import Experiment, load
+from train.experiments.config import Experiment, load, names
 from train.experiments.data import Parts
 
 _SECTIONS = ("name", "task", "data", "input", "model", "training", "cascade", "searched")
+
+
+def as_planned(name: str, changes: Iterable[str] = ()) -> Experiment:
+    """What a run is told apart from: the project's experiment, where a file has the name of one.
+
+    A run's ``config.yaml`` is such a file, with its shortened schedule and its first weights.
+
+    Args:
+        name: see ``load``.
+        changes: see ``load``; not of a project's experiment that a file stands for.
+    """
+    own = load(name, changes)
+    if not name.endswith(".yaml") or own.name not in names():
+        return own
+    planned = load(own.name)
+    return planned if planned.task == own.task else own
 
 
 def lists_line(split: str, parts: Parts) -> str:

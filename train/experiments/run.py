@@ -67,38 +67,43 @@ class Request:
             ValueError: the name or a change does not fit, of a cascade's parts either.
         """
         experiment = load(self.name, self.changes)
+        if self.init is not None:
+            experiment = with_init(experiment, self.init)
+        if self.epochs is not None:
+            experiment = shortened(experiment, self.epochs)
         if experiment.task == "cascade":
             for part in self.parts(experiment):
                 part.experiment()
-        if self.init is not None:
-            experiment = with_init(experiment, self.init)
-        return experiment if self.epochs is None else shortened(experiment, self.epochs)
+        return experiment
 
     def parts(self, cascade: Experiment) -> list[Request]:
         """The two runs that a cascade is made of, with its options and its changes of them."""
-        requests = []
-        for name in (cascade.cascade.classifier, cascade.cascade.segmenter):
+        made_of, requests = cascade.cascade, []
+        part = replace(self, out=None, epochs=made_of.epochs, changes=made_of.changes)
+        for name in (made_of.classifier, made_of.segmenter):
             # --init concerns the classifier
-            init = None if load(name).task == "localisation" else self.init
-            changes = cascade.cascade.changes
-            requests.append(replace(self, name=name, out=None, init=init, changes=changes))
+            init = None if load(name).task == "localisation" else made_of.init
+            requests.append(replace(part, name=name, init=init))
         return requests
 
     def folder(self) -> Path:
         """Where the run leaves its files; what differs from the file is part of the name."""
         if self.out is not None:
             return self.out
-        given = load(self.name, self.changes)
+        both = self.experiment(), kept.as_planned(self.name, self.changes)
+        epochs, planned_epochs = ((one.cascade or one.training).epochs for one in both)
+        init, planned_init = ((one.cascade or one.model).init for one in both)
         parts = [load(self.name).name, self.split, *self.changes]
-        if self.epochs and (given.training is None or self.epochs != given.training.epochs):
-            parts.append(f"{self.epochs}-epochs")
-        if self.init and (given.model is None or self.init != given.model.init):
-            parts.append(short_init(self.init))
+        if epochs != planned_epochs:
+            parts.append(f"{epochs}-epochs")
+        if init != planned_init:
+            parts.append(short_init(init))
         return self.runs / "-".join(parts).replace("/", "_")
 
     def command(self) -> str:
         """What makes this run, for somebody to type."""
         line = ["python", "-m", "train", "experiment", self.name, "--split", self.split]
+        line += ["--runs", str(self.runs)] if self.runs != RUNS else []
         line += ["--init", self.init] if self.init else []
         line += ["--epochs", str(self.epochs)] if self.epochs else []
         line += [word for change in self.changes for word in ("--set", change)]
@@ -140,7 +145,7 @@ def run(request: Request, team: Team = Team()) -> Path:  # noqa: B008 (frozen)
         about = {
             "init": experiment.model.init,
             "epochs": experiment.training.epochs,
-            "planned_epochs": load(request.name).training.epochs,
+            "planned_epochs": kept.as_planned(request.name).training.epochs,
             "seconds": round(sum(row["seconds"] for row in history), 1),
             "parameters": count_parameters(network),
         }

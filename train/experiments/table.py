@@ -204,8 +204,8 @@ def _differences(folder: Path, name: str) -> Iterator[str]:
     for section in ("data", "input", "model", "training", "cascade"):
         theirs, ours = kept.get(section) or {}, planned.get(section) or {}
         for key in sorted(theirs.keys() | ours.keys()):
-            if (section, key) == ("model", "init"):
-                continue  # a cascade's is in its metrics alone
+            if key == "init" or (section, key) == ("cascade", "epochs"):
+                continue  # told by the metrics
             if (section, key) == ("cascade", "changes"):
                 yield from (one.replace("=", " ", 1) for one in theirs.get(key) or ())
                 continue
@@ -239,8 +239,9 @@ def _other_size(metrics: dict[str, Any]) -> Iterator[str]:
     """The network's parameters, where the project's configuration gives it another number."""
     if metrics["experiment"] not in names() or "parameters" not in metrics:
         return
+    experiment = with_init(load(metrics["experiment"]), "scratch")
     with torch.device("meta"):  # nothing is drawn or computed
-        planned = count_parameters(build(with_init(load(metrics["experiment"]), "scratch")))
+        planned = count_parameters(build(experiment))
     if metrics["parameters"] != planned:
         yield f"{metrics['parameters']:,} parameters instead of {planned:,}"
 
