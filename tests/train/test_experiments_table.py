@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import optuna
 import pytest
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from core.config import settings
 from train.cli import app
+from train.data.splits import read_list, write_list
 from train.experiments import report, table
 from train.experiments import tune as tuning
 from train.experiments.config import load, names, shortened, with_init
-from train.experiments.run import run
+from train.experiments.run import build, run
 from train.experiments.tune import tune
 
 
@@ -189,16 +191,36 @@ def test_the_table_says_of_how_many_patients_a_dice_is(tmp_path):
 def test_a_study_is_of_one_configuration():
     study = optuna.create_study()
     one = load("types-small-cnn")
-    tuning._check_same(study, one)
+
+    def check(experiment):
+        tuning._check_same(study, "fixed", tuning._fixed(experiment))
+
+    check(one)
     searched = [f"{key}={rng.choices[-1] if rng.choices else rng.high}"
                 for key, rng in one.search.items()]  # fmt: skip
-    tuning._check_same(study, load("types-small-cnn", searched))
+    check(load("types-small-cnn", searched))
     with pytest.raises(ValueError, match=r"another model\.init:"):
-        tuning._check_same(study, with_init(one, "mine.safetensors"))
+        check(with_init(one, "mine.safetensors"))
     with pytest.raises(ValueError, match=r"another training\.stages\.0\.epochs:"):
-        tuning._check_same(study, shortened(one, 2))
+        check(shortened(one, 2))
     with pytest.raises(ValueError, match=r"another input\.normalise:"):
-        tuning._check_same(study, load("types-small-cnn", ["input.normalise=true"]))
+        check(load("types-small-cnn", ["input.normalise=true"]))
+
+
+def test_a_study_is_of_the_same_pictures_and_first_weights(request_for, tmp_path):
+    init = tmp_path / "init.safetensors"
+    request = request_for("types-small-cnn", tmp_path, init=str(init), out=tmp_path / "search")
+    first = build(replace(request, init="scratch").experiment()).state_dict()
+    save_file(first, init)
+    tune(request, 1)
+    tune(request, 1)
+    lists = tmp_path / "lists"
+    write_list(lists / "four_class.csv", read_list(request.lists / "four_class.csv")[:-1])
+    with pytest.raises(ValueError, match="list of pictures:"):
+        tune(replace(request, lists=lists), 1)
+    save_file({name: values * 2 for name, values in first.items()}, init)
+    with pytest.raises(ValueError, match="another content of the pictures or the first weights:"):
+        tune(request, 1)
 
 
 def test_what_has_nothing_to_search_over_says_so(request_for, tmp_path):

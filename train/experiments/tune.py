@@ -19,7 +19,7 @@ import torch
 import yaml
 
 from train.distributed import Team
-from train.experiments import report
+from train.experiments import kept, report
 from train.experiments.config import Experiment, Range
 from train.experiments.data import load_parts
 from train.experiments.fit import Fitting, Row
@@ -41,11 +41,18 @@ def tune(request: Request, trials: int) -> Path:
 
     Raises:
         ValueError: the experiment has no ``search`` section, or the folder's study is of another
-            configuration.
+            configuration, of other pictures or of other first weights.
     """
     experiment = request.experiment()
     if not experiment.search:
         raise ValueError(f"{experiment.name} has no section search: nothing to search over")
+    parts = load_parts(
+        experiment, request.split, request.root, request.cache, Team(), request.lists
+    )
+    given = {
+        "list of pictures": kept.lists_line(request.split, parts),
+        "content of the pictures or the first weights": kept.files_line(experiment, parts),
+    }
     folder = request.out or request.runs / f"{experiment.name}-{request.split}-search"
     folder.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
@@ -57,7 +64,8 @@ def tune(request: Request, trials: int) -> Path:
     )
     # A search that goes on must not draw again what it drew first.
     study.sampler = optuna.samplers.TPESampler(seed=experiment.training.seed + len(study.trials))
-    _check_same(study, experiment)
+    _check_same(study, "fixed", _fixed(experiment))
+    _check_same(study, "given", given)
     done = len(study.get_trials(states=_ENDED))
     log.info("%d of %d trials are done", done, trials)
     if done < trials:
@@ -66,14 +74,13 @@ def tune(request: Request, trials: int) -> Path:
     return folder
 
 
-def _check_same(study: optuna.Study, experiment: Experiment) -> None:
+def _check_same(study: optuna.Study, attribute: str, wanted: dict[str, Any]) -> None:
     """Trials that differ in more than what is searched over are not comparable."""
-    fixed = _fixed(experiment)
-    kept = study.user_attrs.get("fixed")
-    if kept is None:
-        study.set_user_attr("fixed", fixed)
-    elif kept != fixed:
-        keys = sorted(k for k in kept.keys() | fixed.keys() if kept.get(k) != fixed.get(k))
+    known = study.user_attrs.get(attribute)
+    if known is None:
+        study.set_user_attr(attribute, wanted)
+    elif known != wanted:
+        keys = sorted(k for k in known.keys() | wanted.keys() if known.get(k) != wanted.get(k))
         raise ValueError(
             f"the study in this folder was made with another {', '.join(keys)}: "
             "use the same, or another --out"
