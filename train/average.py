@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from core.errors import WeightsError
-from train.config import RunConfig
+from train.config import RunConfig, trained_side
 from train.data.pack import Pack
 from train.loop import autocast, device
 from train.models.registry import create_model
@@ -39,18 +39,25 @@ def average(
         other: a safetensors file of the same network.
         four_class: gray pack of the four-class sets.
         lgg: composite pack of the LGG slices.
-        out: run folder for the mean; ``train export`` takes it.
+        out: run folder for the mean; ``train export`` takes it. What another run left there is
+            removed.
         shares: of the run's weights, 0 to 1, to choose from.
 
     Raises:
         WeightsError: the two are not of one network.
+        ValueError: one of the two lies in ``out``, where the mean would take its place.
     """
+    if out.resolve() in (run.resolve(), other.parent.resolve()):
+        raise ValueError(
+            f"{out} holds what the mean is made of, and the mean would replace it. Give another "
+            "folder."
+        )
     config = RunConfig.load(run / "config.json")
     mine, theirs = load_file(run / WEIGHTS), load_file(other)
     task = (ClassifierTask if config.task == "classifier" else SegmenterTask)(
         config, four_class, lgg
     )
-    side, found = config.side_at(config.epochs - 1), {}
+    side, found = trained_side(run), {}
     for share in sorted(set(shares)):
         model = create_model(config.arch).to(device())
         model.load_state_dict(_mean(mine, theirs, share))
@@ -62,9 +69,15 @@ def average(
         found[share] = sum(figures.values()) if worth is None else worth
     best = max(found, key=found.__getitem__)
     out.mkdir(parents=True, exist_ok=True)
-    replace(config, minutes=0.0).save(out / "config.json")
+    for name in ("checkpoint.pt", WEIGHTS, "log.csv"):
+        (out / name).unlink(missing_ok=True)
+    # The mean has no log to say that the clock ended the run before its last stage.
+    stages = config.stages if side == config.stage_list()[-1][1] else f"{config.epochs}x{side}"
+    replace(config, minutes=0.0, stages=stages).save(out / "config.json")
     write_mean(run, other, out, best)
-    save_file(_mean(mine, theirs, best), out / WEIGHTS)
+    # Whoever sees the file may take the mean for finished, so it appears whole.
+    save_file(_mean(mine, theirs, best), out / "weights.part")
+    (out / "weights.part").replace(out / WEIGHTS)
     return best
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from dataclasses import asdict, dataclass
@@ -101,3 +102,20 @@ class RunConfig:
     def load(path: Path) -> RunConfig:
         """Read what ``save`` wrote."""
         return RunConfig(**json.loads(path.read_text()))
+
+
+def trained_side(run: Path) -> int:
+    """The input side that a run came to: of the last row of ``log.csv``, else of its last stage.
+
+    A run that the clock ended may never have seen its last stage's side.
+
+    Args:
+        run: a run folder.
+    """
+    log = run / "log.csv"
+    if log.is_file():
+        with log.open(newline="") as handle:
+            sides = [int(row["side"]) for row in csv.DictReader(handle)]
+        if sides:
+            return sides[-1]
+    return RunConfig.load(run / "config.json").stage_list()[-1][1]

@@ -34,7 +34,7 @@ from core.inference.weights import (
 )
 from core.types import CLASSES
 from train.calibrate import fit_decision_threshold, fit_mask_rule, fit_temperature
-from train.config import RunConfig
+from train.config import RunConfig, trained_side
 from train.data.pack import Pack
 from train.evaluation.views import one_per_group
 from train.metrics import balanced_accuracy, expected_calibration_error, rank_auc
@@ -69,7 +69,7 @@ def export(
         four_class: gray pack of the four-class sets.
         lgg: composite pack of the LGG slices.
         out: the weights folder, made if absent; its files are replaced.
-        side: input side of the classifier; 0 takes its last training stage's, or what it was
+        side: input side of the classifier; 0 takes what its training came to, or what it was
             served at.
         mirrored: whether the classifier averages each picture with its mirror image.
     """
@@ -147,6 +147,7 @@ def _calibration(runtime: Runtime, four_class: Pack) -> tuple[Calibration, dict[
     found = calibrated(logits, temperature)
     tumour, is_tumour = 1 - found[:, NO_TUMOR], truth != NO_TUMOR
     decision = fit_decision_threshold(tumour, is_tumour, LEAST_SENSITIVITY)
+    alone = fit_decision_threshold(tumour, is_tumour, LEAST_SENSITIVITY, highest=1.0)
     figures = {
         "balanced_accuracy": balanced_accuracy(truth, found.argmax(1), len(CLASSES)),
         "tumour_auc": rank_auc(is_tumour, tumour),
@@ -162,11 +163,22 @@ def _calibration(runtime: Runtime, four_class: Pack) -> tuple[Calibration, dict[
         decision_threshold=decision,
         fitted_on=(
             f"val: {len(truth)} distinct four-class scans of {len(set(blocks))} patients or groups "
-            "of copies, each of which weighs the same for the temperature; the threshold keeps "
-            f"{LEAST_SENSITIVITY:.0%} of the tumour scans at least, and is 0.5 at most"
+            "of copies, each of which weighs the same for the temperature; "
+            + _threshold_in_words(decision, alone)
         ),
     )
     return calibration, figures
+
+
+def _threshold_in_words(decision: float, alone: float) -> str:
+    """How the threshold came about: of what val alone gives, or of the rule that caps it."""
+    keeps = f"keeps {LEAST_SENSITIVITY:.0%} of its tumour scans at least"
+    if decision < alone:
+        return (
+            f"the threshold was not fitted: val alone would have given {alone:.3f}, which {keeps}, "
+            f"and the rule that it is {decision:g} at most held"
+        )
+    return f"the threshold is what val alone gave: it {keeps}"
 
 
 def _write(manifest: Manifest, folder: Path) -> None:
@@ -185,7 +197,7 @@ def _network(
         arch, trained, file = kept.architecture, kept.input_side, run / kept.weights.file
     else:
         config = RunConfig.load(run / "config.json")
-        arch, trained = config.arch, config.stage_list()[-1][1]
+        arch, trained = config.arch, trained_side(run)
         file = run / "weights.safetensors"
     network = create_model(arch, str(file))
     halves = {

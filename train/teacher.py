@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from train.config import RunConfig
+from train.config import RunConfig, trained_side
 from train.loop import device
 from train.models.registry import create_model
 
@@ -25,7 +25,7 @@ def load_teacher(folder: Path) -> Teacher:
     config = RunConfig.load(folder / "config.json")
     model = create_model(config.arch, str(folder / "weights.safetensors"))
     model = model.eval().requires_grad_(False)
-    side = config.stage_list()[-1][1]
+    side = trained_side(folder)
     if device().type == "cpu":
         return _compiled(model, side)
     model = model.to(device(), memory_format=torch.channels_last)

@@ -18,8 +18,8 @@ def show_model(card: ModelCard) -> None:
         "Networks": card.architecture,
         "Suspicion": (
             f"a tumour is suspected from a tumour probability of "
-            f"{percent(card.decision_threshold)}; chosen on scans kept aside for choosing "
-            f"({card.fitted_on})"
+            f"{percent(card.decision_threshold)}. How temperature and threshold were set, where "
+            f"“val” is scans kept aside for choosing: {card.fitted_on}"
         ),
         "Probabilities": (
             f"calibrated: the classifier’s outputs are divided by the temperature "

@@ -1,15 +1,18 @@
 """The weights folder: how it came about, and what is fitted on val."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from core.config import settings
 from core.imaging import decode
 from core.inference import Engine
 from core.inference.weights import load_manifest
 from tests.fakes import scan_png
+from train import teacher
 from train.calibrate import fit_decision_threshold, fit_temperature
 from train.config import RunConfig
 from train.data.pack import load_pack
@@ -134,14 +137,55 @@ def test_temperature_and_threshold_are_fitted_anew_and_nothing_else(tiny_data, t
     assert one.model_version == after.model_version
 
 
+@pytest.mark.parametrize(
+    ("tumours", "free", "said"),
+    [
+        (-8.0, 1.0, "alone would have given {alone:.3f}, which keeps 98% of its tumour scans"),
+        (1.2, 8.0, "the threshold is what val alone gave: it keeps 98%"),
+    ],
+)
+def test_the_manifest_says_what_val_alone_would_have_given(
+    tiny_data, tmp_path, monkeypatch, tumours, free, said
+):
+    """All tumours surer than one half leave the cap of the rule; less sure ones do not."""
+    folder = tmp_path / "weights"
+    shutil.copytree(settings().weights, folder)
+    pack = load_pack(tiny_data.four_class, tiny_data.root, tmp_path / "cache", channels=1)
+
+    def classify(_, val):
+        logits = np.zeros((len(val.samples), 4), np.float32)
+        logits[:, 2] = [free if one.label == "no_tumor" else tumours for one in val.samples]
+        return SimpleNamespace(logits=logits)
+
+    monkeypatch.setattr("train.export.classify", classify)
+    monkeypatch.setattr("train.export.fit_temperature", lambda *_: 1.0)
+    fitted = calibrate(folder, pack).calibration
+    alone = sum(3 / (3 + np.exp(logit)) for logit in (tumours, free)) / 2
+    assert fitted.decision_threshold == pytest.approx(min(alone, 0.5))
+    assert said.format(alone=alone) in fitted.fitted_on
+    assert ("0.5 at most held" in fitted.fitted_on) == (alone > 0.5)
+
+
+def test_a_teacher_is_asked_at_the_side_that_it_saw(tmp_path, monkeypatch):
+    RunConfig("classifier", "efficientnet_lite0", "scratch", "1x32,30x64").save(
+        tmp_path / "config.json"
+    )
+    (tmp_path / "log.csv").write_text("epoch,side,loss\n1,32,0.9\n")
+    monkeypatch.setattr(teacher, "create_model", lambda *_: torch.nn.Identity())
+    monkeypatch.setattr(teacher, "device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(teacher, "_compiled", lambda _, side: side)
+    assert teacher.load_teacher(tmp_path) == 32
+
+
 @pytest.mark.slow
 def test_finished_runs_become_weights_that_are_served(tiny_data, tmp_path):
     """The classifier is kept; the segmenter is as if it had just been trained."""
     served = settings().weights
     before, run = load_manifest(served), tmp_path / "segmenter"
     run.mkdir()
-    config = RunConfig("segmenter", before.segmenter.architecture, init="scratch", stages="1x64")
-    config.save(run / "config.json")
+    arch = before.segmenter.architecture
+    RunConfig("segmenter", arch, "scratch", "1x64,30x96").save(run / "config.json")
+    (run / "log.csv").write_text("epoch,side,loss\n1,64,0.9\n")  # the clock ended it there
     (run / "command.txt").write_text("train segmenter\n")
     shutil.copy(served / "segmenter.safetensors", run / "weights.safetensors")
     packs = (
