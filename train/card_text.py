@@ -45,14 +45,16 @@ which is too narrow there. `python -m train evaluate` makes them.
 |---|---|
 {four_class}
 
+{temperature_on_test}
+
 On `val` the balanced accuracy is {val_accuracy}.{harder} What is served was fitted and chosen on `val`: training
 steps, temperature, thresholds. Three rules of that fit were set after figures of earlier weights on
 `test` had been seen: the threshold of suspicion is 0.5 at most, and for the temperature and the
 prediction sets each patient weighs the same (`train/RESULTS.md` has the figures before). Either figure
 alone says too little; a new hospital's scans may be harder than both.{by_construction}
 
-| class | precision | recall | specificity | F1 | scans |
-|---|---|---|---|---|---|
+| class | precision | recall | specificity | F1 | recall, mean over known patients | scans |
+|---|---|---|---|---|---|---|
 {per_class_rows}
 
 | true \\ predicted | {classes_columns} |
@@ -63,9 +65,11 @@ alone says too little; a new hospital's scans may be harder than both.{by_constr
 |---|---|
 {masks}
 
-| LGG slices, lesion or not | AUC | sensitivity | specificity | mirror agreement |
-|---|---|---|---|---|
+| LGG slices, lesion or not | AUC | sensitivity | specificity | calibration error | mirror agreement |
+|---|---|---|---|---|---|
 {lgg}
+
+The calibration error is that of the tumour probability. {composites}
 
 ## How it fails
 
@@ -77,11 +81,13 @@ scans to whoever has them):
 ## How far the figures can be trusted
 
 **Prediction sets** (class-conditional conformal sets, fitted on `val`, each patient of a class weighing
-the same, counted on `test`): the share of scans whose set holds the true class. A class with too few
-patients in `val` for the stated share is in every set.
+the same, counted on `test`): the share of scans whose set holds the true class. What is promised is that
+share for the scans of a new patient, so it is the mean over patients (groups of copies where none is
+known) that has to reach it; counted by slice, patients with many slices decide. An empty set rules every
+class out. A class with too few patients in `val` for the stated share is in every set.
 
-| stated | found | lowest class | mean classes a set | in every set |
-|---|---|---|---|---|
+| promised | found, mean over patients | lowest class | found by slice | lowest class | empty sets | mean classes a set | in every set |
+|---|---|---|---|---|---|---|---|
 {sets}
 
 **Changed pictures**: the same scans as other viewers, exporters and scanners would have given them.
@@ -128,10 +134,8 @@ The commands above are the last ones; `train/RESULTS.md` has the whole story, an
 
 ## Limits
 
-- Masks of small and diffuse lesions are the weakest part: {missed} of figshare's lesion slices get
-  no mask that overlaps.
-- The tumour-free class rests on {no_tumor} distinct test scans: its specificity is known to a few
-  percent only.
+{sizes}
+{specificity}
 - Tumours and tumour-free scans of the public sets were mostly made with different sequences, and the
   classifier may use that: see the modality shortcut above.
 - The public sets come from few hospitals and scanners. Elsewhere the figures will be lower.

@@ -34,20 +34,38 @@ def failures(metrics: dict[str, Any]) -> str:
 
 def _classes(four: dict[str, Any]) -> Iterator[str]:
     """By the most probable class: tumours taken for none, then for others, then false alarms."""
-    rows = four["confusion_matrix"]["rows_true_columns_predicted"]
+    rows, patients = four["confusion_matrix"]["rows_true_columns_predicted"], four["per_patient"]
     tumours = [i for i in range(len(CLASSES)) if i != _NO_TUMOR]
     missed = sorted(tumours, key=lambda i: -rows[i][_NO_TUMOR] / max(sum(rows[i]), 1))
-    counts = ", ".join(f"{rows[i][_NO_TUMOR]} of {sum(rows[i])} {CLASSES[i]}" for i in missed)
+    counts = ", ".join(
+        f"{rows[i][_NO_TUMOR]} of {sum(rows[i])} {CLASSES[i]}"
+        + _by_patient(patients, i, _NO_TUMOR, rows[i][_NO_TUMOR])
+        for i in missed
+    )
     yield f"Tumours whose most probable class is no_tumor: {counts} scans."
     pairs = [(rows[i][j], i, j) for i in tumours for j in tumours if i != j and rows[i][j]]
     if pairs:
         kinds = ", ".join(
             f"{count} of {sum(rows[i])} {CLASSES[i]} called {CLASSES[j]}"
+            + _by_patient(patients, i, j, count)
             for count, i, j in sorted(pairs, key=lambda pair: -pair[0])
         )
         yield f"Tumours taken for another kind: {kinds}."
     healthy = sum(rows[_NO_TUMOR])
     yield f"Tumour-free scans called a tumour: {healthy - rows[_NO_TUMOR][_NO_TUMOR]} of {healthy}."
+
+
+def _by_patient(rows: Sequence[dict[str, Any]], true: int, said: int, count: int) -> str:
+    """Whose the slices are that were taken for another class: a patient's many are one mistake."""
+    mine = [row["called"].get(CLASSES[said], 0) for row in rows if row["class"] == CLASSES[true]]
+    known, patients = sum(mine), sum(number > 0 for number in mine)
+    parts = [f"{_number(known, 'slice')} of {_number(patients, 'patient')}"] if known else []
+    parts += [f"{count - known} of no known patient"] if count > known else []
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _number(count: int, of: str) -> str:
+    return f"{count} {of}{'s' if count != 1 else ''}"
 
 
 def _threshold(metrics: dict[str, Any]) -> Iterator[str]:
@@ -109,17 +127,18 @@ def _masks(masks: dict[str, Any]) -> Iterator[str]:
 
 def _changes(robustness: dict[str, Any]) -> Iterator[str]:
     """The changes that cost most, each with how seldom the application notices."""
-    clean = robustness["unchanged"]["balanced_accuracy"]
+    accuracy = {name: one["balanced_accuracy"]["value"] for name, one in robustness.items()}
+    clean = accuracy["unchanged"]
     changed = {name: one for name, one in robustness.items() if name != "unchanged"}
-    ranked = sorted(changed, key=lambda name: changed[name]["balanced_accuracy"])
+    ranked = sorted(changed, key=accuracy.__getitem__)
     for number, name in enumerate(ranked):
         one = changed[name]
         if number >= _WORST_CHANGES and name != _TURNED:
             continue
-        if one["balanced_accuracy"] < clean:
+        if accuracy[name] < clean:
             yield (
                 f"Changed pictures, “{name}”: the balanced accuracy falls from {clean:.3f} to "
-                f"{one['balanced_accuracy']:.3f}; {1 - one['agreement']:.1%} of the answers "
+                f"{accuracy[name]:.3f}; {1 - one['agreement']:.1%} of the answers "
                 f"change, and {one['rejected']:.1%} of the pictures are called unlike the training."
             )
 

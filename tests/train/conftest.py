@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
+from core.inference import Engine
+from core.inference.runtime import ClassifierOutput
+from core.inference.weights import MaskRule
 from train.data.splits import FOUR_CLASS_LIST, LGG_LIST, Sample, write_list
 from train.experiments.config import load
 from train.experiments.run import Request
 
+RULE = MaskRule(threshold=0.5, min_area_fraction=0.002)
 SIDE = 64
 LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
 PLACES = {"glioma": (22, 24), "meningioma": (40, 20), "pituitary": (32, 44)}
@@ -109,3 +114,48 @@ def request_for(tiny_data, tmp_path_factory):
         )  # fmt: skip
 
     return make
+
+
+class BrightSpots:
+    """Calls a scan by where its bright spot lies, and draws the spot: no network at all."""
+
+    name = "fake"
+
+    def classify(self, images):
+        spots = self.segment(images) > 0.5
+        found = np.where(spots.any((1, 2)), 0, 2)
+        count = len(images)
+        features = np.ones((count, 2048), np.float32)
+        logits = 5.0 * np.eye(4, dtype=np.float32)[np.array(found)]
+        return ClassifierOutput(logits, features, np.zeros((count, 4, 7, 7), np.float32))
+
+    def segment(self, images):
+        # Opening leaves the spot and takes the thin rim of the head.
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (19, 19))
+        bright = (images.min(axis=3) > 160).astype(np.uint8)
+        spots = [cv2.morphologyEx(one, cv2.MORPH_OPEN, disc)[::2, ::2] for one in bright]
+        return np.stack(spots).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """Serves ``BrightSpots``."""
+    manifest = SimpleNamespace(
+        model_version="fake-1",
+        calibration=SimpleNamespace(temperature=1.0, decision_threshold=0.5),
+        segmenter=SimpleNamespace(rule=lambda kind: RULE),
+        ood=SimpleNamespace(threshold=1.0),
+    )
+    features = SimpleNamespace(score=lambda values: values.mean(1))
+    return Engine(manifest, BrightSpots(), features)
+
+
+@pytest.fixture(scope="session")
+def tiny_report(engine, tiny_data):
+    """What ``train evaluate`` measures of ``BrightSpots``; whoever changes it takes a copy."""
+    from train.evaluation.evaluate import evaluate
+
+    return evaluate(
+        engine, tiny_data.root, command="python -m train evaluate",
+        four_class=tiny_data.four_class, lgg=tiny_data.lgg, resamples=50,
+    )  # fmt: skip

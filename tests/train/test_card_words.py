@@ -22,6 +22,12 @@ def measured():
                     [15, 2, 3, 0], [0, 9, 0, 1], [1, 0, 7, 0], [0, 0, 2, 8],
                 ],
             },
+            "per_patient": [
+                {"class": "glioma", "called": {"meningioma": 1, "no_tumor": 2}},
+                {"class": "glioma", "called": {"no_tumor": 1}},
+                {"class": "glioma", "called": {}},
+                {"class": "pituitary", "called": {"no_tumor": 2}},
+            ],
             "tumour_sensitivity": {"value": 0.9}, "tumour_specificity": {"value": 0.75},
         },
         "lgg": {
@@ -40,7 +46,7 @@ def measured():
         },
         "trust": {
             "robustness": {
-                name: {"balanced_accuracy": value, "agreement": value, "rejected": 0.02}
+                name: {"balanced_accuracy": {"value": value}, "agreement": value, "rejected": 0.02}
                 for name, value in {
                     "unchanged": 0.95, "mirrored": 0.95, "rotated by 90 degrees": 0.9,
                     "blurred": 0.5, "noise": 0.6, "JPEG": 0.7, "cropped": 0.8,
@@ -59,8 +65,10 @@ def measured():
 def test_the_failures_are_counted():
     text = " ".join(failures(measured()).split())
     for said in (
-        "no_tumor: 2 of 10 pituitary, 3 of 20 glioma, 0 of 10 meningioma scans.",
-        "kind: 2 of 20 glioma called meningioma, 1 of 10 meningioma called pituitary.",
+        "no_tumor: 2 of 10 pituitary (2 slices of 1 patient), 3 of 20 glioma (3 slices of 2 "
+        "patients), 0 of 10 meningioma scans.",
+        "kind: 2 of 20 glioma called meningioma (1 slice of 1 patient, 1 of no known patient),"
+        " 1 of 10 meningioma called pituitary (1 of no known patient).",
         "called a tumour: 1 of 8.",
         "4 of 40 tumours are not suspected, and 2 of 8 tumour-free scans are.",
         "as composites: 2 of 10 with a lesion are not suspected, and 1 of 20 without one are.",

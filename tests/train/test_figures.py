@@ -7,7 +7,9 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+from train.evaluation.calibration import error_of_a_perfect_model
 from train.evaluation.classification import four_class_report, lesion_report, roc_points
+from train.evaluation.patients import patient_report as answers_by_patient
 from train.evaluation.segmentation import masked_share, patient_report, slice_report
 
 
@@ -103,6 +105,74 @@ def test_the_lesion_figures_by_hand():
     assert report["lesion_slices_called_glioma"]["value"] == pytest.approx(1 / 3)
     # Of six pairs each seen lesion wins one and ties in one, the missed one ties in one.
     assert report["roc_auc"]["value"] == pytest.approx((2 * 1.5 + 0.5) / 6, abs=1e-6)
+
+
+def test_the_tumour_probability_of_slices_is_held_against_their_lesions():
+    # Four said to be 0.9, of which two are; four said to be 0.1, of which none is.
+    logits = np.log(np.array([[0.8, 0.1, 0.1, 0]] * 4 + [[0.1, 0, 0.9, 0]] * 4) + 1e-12)
+    lesion = np.array([True, True] + [False] * 6)
+    report = lesion_report(lesion, logits, logits, list("aabbccdd"), 1.0, 0.5, 100)
+    figure = report["tumour_calibration_error"]
+    assert figure["value"] == pytest.approx((0.4 + 0.1) / 2)
+    assert figure["low"] <= figure["value"] <= figure["high"]
+    low, high = report["reliability"]
+    assert (low["count"], low["confidence"], low["accuracy"]) == (4, pytest.approx(0.1), 0)
+    assert (high["count"], high["confidence"], high["accuracy"]) == (4, pytest.approx(0.9), 0.5)
+
+
+def test_the_calibration_error_has_an_interval_and_what_chance_leaves_beside_it():
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([0.6] * 4, 400)
+    truth = np.array([rng.choice(4, p=one) for one in probabilities])  # perfectly calibrated
+    logits = np.log(probabilities)
+    report = four_class_report(truth, logits, logits, [str(i) for i in range(400)], 1.0, 0.5, 100)[
+        "calibration"
+    ]
+    error = report["after"]["expected_calibration_error"]
+    assert report["before"] == report["after"]
+    assert error["low"] < error["value"] < error["high"]
+    chance = report["of_a_perfect_model"]
+    assert 0.01 < chance["mean"] < chance["percentile_95"] < 0.1
+    assert error["value"] < 1.3 * chance["percentile_95"]
+    assert chance == error_of_a_perfect_model(probabilities)
+    assert error_of_a_perfect_model(np.repeat(probabilities, 16, 0), 50)["mean"] < (
+        chance["mean"] / 3
+    )
+
+
+def test_answers_are_counted_by_patient_too():
+    truth = np.array([0] * 7 + [1])
+    found = np.array([0, 1, 1, 2, 0, 1, 0, 1])
+    known = np.array([True] * 6 + [False, True])
+    report = answers_by_patient(truth, found, list("aaaabbcd"), known, 100)
+    assert report["per_patient"] == [
+        {"patient": "a", "class": "glioma", "slices": 4, "right": 1,
+         "called": {"meningioma": 2, "no_tumor": 1}, "most_common_wrong": "meningioma"},
+        {"patient": "b", "class": "glioma", "slices": 2, "right": 1,
+         "called": {"meningioma": 1}, "most_common_wrong": "meningioma"},
+        {"patient": "d", "class": "meningioma", "slices": 1, "right": 1, "called": {},
+         "most_common_wrong": None},
+    ]  # fmt: skip
+    assert report["patient_sensitivity"] == {
+        "glioma": {"value": pytest.approx((0.25 + 0.5) / 2), "low": 0.25, "high": 0.5,
+                   "patients": 2},
+        "meningioma": {"value": 1, "low": pytest.approx(0.025), "high": 1, "patients": 1},
+    }  # fmt: skip
+
+
+def test_masks_are_measured_by_the_size_of_the_lesion():
+    truth = masks(1, 2, 3, 4, 5, 6, 7, 8)
+    found = masks(0, 0, 3, 4, 5, 6, 7, 8)
+    labels, blocks = ["glioma"] * 8, list("aabbccdd")
+    rows = slice_report(truth, found, np.ones(8), labels, blocks, 20)["by_size"]
+    assert [(one["smallest_area"], one["largest_area"]) for one in rows] == [
+        (1, 2), (3, 4), (5, 6), (7, 8),
+    ]  # fmt: skip
+    assert [one["dice"]["value"] for one in rows] == [0, 1, 1, 1]
+    assert rows[0]["missed_share"]["value"] == 1
+    assert [(one["slices"], one["patients"]) for one in rows] == [(2, 1)] * 4
+    same = slice_report(masks(4, 4), masks(4, 0), np.ones(2), labels[:2], blocks[:2], 20)
+    assert [one["slices"] for one in same["by_size"]] == [2]
 
 
 def test_a_missed_lesion_counts_as_nothing():

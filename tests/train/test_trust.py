@@ -34,10 +34,13 @@ def drawn(n, seed):
 @pytest.mark.parametrize("coverage", [0.8, 0.95])
 def test_sets_keep_their_coverage_on_new_scans_in_every_class(coverage):
     limits = fit_limits(*drawn(20000, 1), ALONE, coverage)
-    report = coverage_report(*drawn(20000, 2), limits, coverage)
-    assert report["coverage"] == pytest.approx(coverage, abs=0.01)
+    report = coverage_report(*drawn(20000, 2), ALONE, limits, coverage, 2)
+    assert report["coverage"]["value"] == pytest.approx(coverage, abs=0.01)
     for share in report["coverage_by_class"].values():
-        assert share == pytest.approx(coverage, abs=0.02)
+        assert share["value"] == pytest.approx(coverage, abs=0.02)
+    # Of patients with one scan each it is the same figure.
+    assert report["patient_coverage"] == report["coverage"]
+    assert report["patient_coverage_by_class"] == report["coverage_by_class"]
     assert sum(report["share_of_size"].values()) == pytest.approx(1)
 
 
@@ -63,6 +66,26 @@ def test_sets_keep_their_coverage_on_scans_of_new_patients(scans):
         limits = fit_limits(known, truth, np.repeat(ALONE[:12], scans).tolist(), 0.8)
         held += prediction_sets(found[-1:], limits)[:, 0].tolist()
     assert np.mean(held) == pytest.approx(11 / 13, abs=0.05)  # 80 % in steps of 13
+
+
+def test_coverage_is_counted_by_patient_and_by_scan():
+    """Nine of ten scans of one patient are covered, and none of two others' single ones."""
+    found = np.array([[0.9, 0.1, 0, 0]] * 9 + [[0.1, 0.9, 0, 0]] * 2 + [[0.5, 0.5, 0, 0]])
+    found = np.concatenate([found, [[0, 0, 1.0, 0]] * 4])
+    truth = np.array([0] * 12 + [2] * 4)
+    owners = [*["many"] * 9, "many", "second", "third", *ALONE[:4]]
+    limits = np.array([0.2, 0.05, 0.5, 0.5])
+    report = coverage_report(found, truth, owners, limits, 0.8, 200)
+    assert report["coverage_by_class"]["glioma"]["value"] == pytest.approx(9 / 12)
+    by_patient = report["patient_coverage_by_class"]["glioma"]
+    assert by_patient["value"] == pytest.approx(0.9 / 3)
+    assert (by_patient["low"], by_patient["high"]) == (0, pytest.approx(0.9))
+    assert report["coverage"]["value"] == pytest.approx(13 / 16)
+    assert report["patient_coverage"]["value"] == pytest.approx((0.9 + 4) / 7)
+    assert report["patients_by_class"] == {"glioma": 3, "no_tumor": 4}
+    # The exact interval, a patient as one trial.
+    assert report["patient_coverage_by_class"]["no_tumor"]["low"] == pytest.approx(0.025 ** (1 / 4))
+    assert report["empty_sets"]["value"] == pytest.approx(3 / 16)
 
 
 def test_a_patient_with_many_scans_weighs_as_much_as_one_with_one():

@@ -10,15 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import (
-    brier_score_loss,
-    log_loss,
-    precision_recall_fscore_support,
-    roc_curve,
-)
+from sklearn.metrics import precision_recall_fscore_support, roc_curve
 
 from core.types import CLASSES
 from train.evaluation.bootstrap import Figure, intervals
+from train.evaluation.calibration import calibration, error_of_a_perfect_model
 from train.evaluation.views import softmax
 from train.metrics import (
     balanced_accuracy,
@@ -104,8 +100,9 @@ def four_class_report(
         },
         "calibration": {
             "temperature": temperature,
-            "before": calibration(truth, plain),
-            "after": calibration(truth, calibrated),
+            "before": calibration(truth, plain, blocks, resamples),
+            "after": calibration(truth, calibrated, blocks, resamples),
+            "of_a_perfect_model": error_of_a_perfect_model(calibrated),
             "reliability": reliability_bins(calibrated, truth),
         },
     }
@@ -130,9 +127,15 @@ def lesion_report(
         temperature: the calibration's.
         threshold: tumour probability from which a slice is suspected.
         resamples: of the bootstrap.
+
+    Returns:
+        Figures with intervals, and ``reliability``: the bins of the tumour probability, where
+        ``confidence`` is what was said and ``accuracy`` the share of slices with a lesion.
     """
     found, mirrored = logits.argmax(axis=1), mirrored_logits.argmax(axis=1)
     tumour = 1 - softmax(logits, temperature)[:, NO_TUMOR]
+    # With one column the bins are those of the tumour probability, and "right" is a lesion.
+    said, free = tumour[:, None], (~lesion).astype(int)
 
     def statistic(at: np.ndarray) -> dict[str, float]:
         by_threshold = rates(lesion[at], tumour[at] >= threshold)
@@ -146,6 +149,7 @@ def lesion_report(
             "specificity_argmax": by_class[1],
             "lesion_slices_called_glioma": float((seen == GLIOMA).mean()) if len(seen) else np.nan,
             "mirror_agreement": float((found[at] == mirrored[at]).mean()),
+            "tumour_calibration_error": expected_calibration_error(said[at], free[at]),
         }
 
     proportions = {
@@ -156,7 +160,10 @@ def lesion_report(
         "lesion_slices_called_glioma": lesion,
         "mirror_agreement": np.ones(len(lesion), bool),
     }
-    return intervals(statistic, patients, None, resamples, proportions=proportions)
+    return {
+        **intervals(statistic, patients, None, resamples, proportions=proportions),
+        "reliability": reliability_bins(said, free),
+    }
 
 
 def per_class(truth: np.ndarray, found: np.ndarray) -> dict[str, dict[str, float]]:
@@ -220,19 +227,6 @@ def per_class_intervals(
         name, _, kind = key.partition(" ")
         report[name][kind] = figure
     return report
-
-
-def calibration(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Calibration error (15 bins), Brier score (summed over classes, 0 to 2), log loss (nats)."""
-    numbers = list(range(len(CLASSES)))
-    # Float32 rows sum to 1 only to seven digits, which scikit-learn warns about.
-    exact = probabilities.astype(np.float64)
-    exact /= exact.sum(axis=1, keepdims=True)
-    return {
-        "expected_calibration_error": expected_calibration_error(probabilities, truth),
-        "brier": float(brier_score_loss(truth, exact, labels=numbers, scale_by_half=False)),
-        "log_loss": float(log_loss(truth, exact, labels=numbers)),
-    }
 
 
 def roc_points(positive: np.ndarray, score: np.ndarray) -> dict[str, list[float]]:

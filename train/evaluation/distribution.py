@@ -23,6 +23,7 @@ from core.imaging import prepare
 from core.types import Scan
 from train.data.layouts import read_scan
 from train.data.splits import Sample
+from train.evaluation.bootstrap import RESAMPLES, Figure, intervals
 from train.evaluation.strangers import ruined, strangers
 from train.metrics import rank_auc
 
@@ -51,6 +52,7 @@ def distribution_report(
     test: Sequence[Sample],
     root: Path,
     split: str = "test",
+    resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """AUROC and rejection of each score.
 
@@ -61,11 +63,13 @@ def distribution_report(
         test: the good scans; every ``RUINED_EVERY``-th is also damaged beyond reading.
         root: the data folder.
         split: the split that is reported on; its strangers are measured on no other.
+        resamples: of the bootstrap.
 
     Returns:
         ``accepted_share_of_val``, ``pictures`` (count by kind) and for each score ``auroc``,
         ``good_scans_rejected`` and ``rejected`` (share by kind of picture, and ``all``); the last
-        two again in ``application``, at the limit that the application has.
+        two again in ``application``, at the limit that the application has. AUROC and rejected good
+        scans have intervals: blocks are drawn, with what was made of their scans, and strangers.
     """
     known = _seen(engine, _scans(train, root, "scans of train"))
     fitted = _seen(engine, _scans(val, root, "scans of val"))
@@ -76,7 +80,14 @@ def distribution_report(
     for sample in test[::RUINED_EVERY]:
         for name, scan in ruined(read_scan(sample, root), rng).items():
             damaged.setdefault(f"ruined scans: {name}", []).append(scan)
+    # A stranger stands for itself, a damaged scan belongs to its patient.
+    owners = {
+        name: [f"{name} {n}" for n in range(len(seen.served))] for name, seen in kinds.items()
+    }
+    owners |= {name: [one.block for one in test[::RUINED_EVERY]] for name in damaged}
     kinds |= {name: _seen(engine, scans) for name, scans in damaged.items()}
+    blocks = [one.block for one in test] + [one for name in kinds for one in owners[name]]
+    strata = [one.label for one in test] + [name for name in kinds for _ in owners[name]]
 
     report: dict[str, Any] = {
         "accepted_share_of_val": ACCEPTED_SHARE,
@@ -92,27 +103,49 @@ def distribution_report(
     }
     for name, score in scores.items():
         fine, by_kind = score(good), {kind: score(seen) for kind, seen in kinds.items()}
-        strange = np.concatenate(list(by_kind.values()))
-        wrong = np.concatenate([np.zeros(len(fine), bool), np.ones(len(strange), bool)])
         limit = float(np.quantile(score(fitted), ACCEPTED_SHARE))
         report["scores"][name] = {
-            "auroc": rank_auc(wrong, np.concatenate([fine, strange])),
-            **_rejections(fine, by_kind, limit),
+            **_told_apart(fine, by_kind, limit, blocks, strata, resamples),
+            "rejected": _rejected(by_kind, limit),
         }
-    by_kind = {kind: seen.served for kind, seen in kinds.items()}
-    report["application"] = _rejections(good.served, by_kind, engine.manifest.ood.threshold)
+    by_kind, limit = (
+        {kind: seen.served for kind, seen in kinds.items()},
+        engine.manifest.ood.threshold,
+    )
+    told = _told_apart(good.served, by_kind, limit, blocks, strata, resamples)
+    report["application"] = {
+        "good_scans_rejected": told["good_scans_rejected"],
+        "rejected": _rejected(by_kind, limit),
+    }
     return report
 
 
-def _rejections(good: np.ndarray, kinds: dict[str, np.ndarray], limit: float) -> dict[str, Any]:
-    """The shares of good scans and of each kind of stranger that exceed a limit."""
-    return {
-        "good_scans_rejected": float((good > limit).mean()),
-        "rejected": {
-            "all": float((np.concatenate(list(kinds.values())) > limit).mean()),
-            **{kind: float((values > limit).mean()) for kind, values in kinds.items()},
-        },
-    }
+def _told_apart(
+    good: np.ndarray,
+    kinds: dict[str, np.ndarray],
+    limit: float,
+    blocks: Sequence[str],
+    strata: Sequence[str],
+    resamples: int,
+) -> dict[str, Figure]:
+    """AUROC, and the share of good scans over a limit; ``blocks`` has the good scans first."""
+    values = np.concatenate([good, *kinds.values()])
+    strange = np.arange(len(values)) >= len(good)
+
+    def statistic(at: np.ndarray) -> dict[str, float]:
+        return {
+            "auroc": rank_auc(strange[at], values[at]),
+            "good_scans_rejected": float((values[at][~strange[at]] > limit).mean()),
+        }
+
+    fine = {"good_scans_rejected": ~strange}
+    return intervals(statistic, blocks, strata, resamples, proportions=fine)
+
+
+def _rejected(kinds: dict[str, np.ndarray], limit: float) -> dict[str, float]:
+    """The share of strangers that exceed a limit, by kind."""
+    everything = {"all": np.concatenate(list(kinds.values())), **kinds}
+    return {kind: float((values > limit).mean()) for kind, values in everything.items()}
 
 
 def _scans(samples: Sequence[Sample], root: Path, title: str) -> list[Scan]:

@@ -23,6 +23,7 @@ from train.evaluation.classification import four_class_report, lesion_report
 from train.evaluation.failures import write_worst_masks, write_wrong_answers
 from train.evaluation.modality import LGG_CHANNELS
 from train.evaluation.outputs import classify, segment
+from train.evaluation.patients import patient_report as answers_by_patient
 from train.evaluation.scans import ScanSet, load_scans
 from train.evaluation.segmentation import masked_share, patient_report, slice_report
 from train.evaluation.trust import TRUST_DEFINITIONS, trust_report
@@ -58,21 +59,34 @@ DEFINITIONS = {
         "Each class against the rest by the most probable class; per_class_intervals holds the "
         "same figures with their intervals."
     ),
+    "per_patient": (
+        "Scans by the patient, where one is known (figshare's as told by eye), and their most "
+        "probable classes. patient_sensitivity: the share of a patient's scans given the right "
+        "class, mean over the known patients of the class."
+    ),
     "expected_calibration_error": (
-        "Most probable class, 15 bins of equal width; before and after the temperature."
+        "Most probable class, 15 bins of equal width; before and after the temperature. The "
+        "interval lies too high: a resample's own noise counts as error. of_a_perfect_model: the "
+        f"error of a model that is as right as it is sure, mean and 95th percentile of {RESAMPLES} "
+        "draws in which each scan is right with its stated probability."
     ),
     "brier": "Squared error of the probabilities summed over the four classes, 0 to 2.",
     "out_of_distribution_rejected": "Share of these good scans over the manifest's threshold.",
     "lgg": (
         "Lesion slices (the mask holds a pixel) against lesion-free slices of the same patients: "
-        "as composites of three sequences, and each sequence alone as a gray picture."
+        "as composites of three sequences, and each sequence alone as a gray picture. "
+        "tumour_calibration_error: of the tumour probability against the share of slices with a "
+        "lesion, 15 bins of equal width (reliability); its interval lies too high, too."
     ),
     "masks": (
         "Compared in the network's square of 224 x 224 pixels, after the engine's own rule: "
         "threshold, then connected parts under a share of the head dropped, gray scans and "
         "composites each by their own (mask_rules). Any mask: a pixel is left after that."
     ),
-    "dice": "Mean over lesion slices; a missed lesion counts as 0.",
+    "dice": (
+        "Mean over lesion slices; a missed lesion counts as 0. by_size: quarters of the slices by "
+        "the true lesion's area in pixels of the same square."
+    ),
     "pooled_dice": (
         "All pixels of all slices of a patient, lesion-free ones included, form one Dice; mean "
         "over patients that have a lesion."
@@ -151,7 +165,7 @@ def evaluate(
     for channel, name in enumerate(LGG_CHANNELS):
         alone = load_scans(slices, root, channel, title=f"LGG {name}")
         report["lgg"][name] = _lgg(engine, alone, f"LGG {name}", resamples)
-    report["trust"] = trust_report(engine, rows, all_slices, root, split)
+    report["trust"] = trust_report(engine, rows, all_slices, root, split, resamples)
     report["definitions"] = DEFINITIONS | TRUST_DEFINITIONS
     return report
 
@@ -181,6 +195,8 @@ def _four_class(
         engine.manifest.calibration.decision_threshold,
         resamples,
     )
+    known = np.array([one.block != one.group for one in scans.samples])
+    report |= answers_by_patient(truth, said.logits.argmax(axis=1), scans.blocks, known, resamples)
     report["out_of_distribution_rejected"] = _rejected(engine, said.ood_scores)
     return report
 

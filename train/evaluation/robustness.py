@@ -20,6 +20,7 @@ from core.inference.calibration import calibrated
 from core.types import CLASSES, FloatArray, Scan
 from train.data.layouts import read_scan
 from train.data.splits import Sample
+from train.evaluation.bootstrap import RESAMPLES, Figure, intervals
 from train.metrics import balanced_accuracy
 
 if TYPE_CHECKING:
@@ -103,18 +104,22 @@ def changed(scan: Scan, change: Change, rng: np.random.Generator) -> Scan:
     return replace(scan, pixels=pixels)
 
 
-def robustness(engine: Engine, samples: Sequence[Sample], root: Path) -> dict[str, Any]:
+def robustness(
+    engine: Engine, samples: Sequence[Sample], root: Path, resamples: int = RESAMPLES
+) -> dict[str, Any]:
     """Accuracy and agreement with the unchanged scan, by change.
 
     Args:
         engine: what is served.
         samples: one row a distinct four-class scan.
         root: the data folder.
+        resamples: of the bootstrap.
 
     Returns:
-        For each change: ``balanced_accuracy``, ``agreement`` (share of scans with the same most
-        probable class as unchanged), ``tumour_sensitivity`` and ``tumour_specificity`` at the
-        decision threshold, and ``rejected`` (share called out of distribution).
+        For each change: ``balanced_accuracy`` with its interval, ``agreement`` (share of scans with
+        the same most probable class as unchanged), ``tumour_sensitivity`` and
+        ``tumour_specificity`` at the decision threshold, and ``rejected`` (share called out
+        of distribution).
     """
     truth = np.array([CLASSES.index(sample.label) for sample in samples])
     views: dict[str, Change] = {CLEAN: lambda p, _: p, **CHANGES}
@@ -138,13 +143,25 @@ def robustness(engine: Engine, samples: Sequence[Sample], root: Path) -> dict[st
         tumour = 1 - calibrated(logits[name], calibration.temperature)[:, NO_TUMOR]
         suspected = tumour >= calibration.decision_threshold
         report[name] = {
-            "balanced_accuracy": balanced_accuracy(truth, found, len(CLASSES)),
+            "balanced_accuracy": _balanced(truth, found, samples, resamples),
             "agreement": float((found == clean).mean()),
             "tumour_sensitivity": _mean(suspected[is_tumour]),
             "tumour_specificity": _mean(~suspected[~is_tumour]),
             "rejected": float((strange[name] > limit).mean()),
         }
     return report
+
+
+def _balanced(
+    truth: np.ndarray, found: np.ndarray, samples: Sequence[Sample], resamples: int
+) -> Figure:
+    """Balanced accuracy; blocks are drawn within each class."""
+
+    def statistic(at: np.ndarray) -> dict[str, float]:
+        return {"it": balanced_accuracy(truth[at], found[at], len(CLASSES))}
+
+    blocks, strata = [one.block for one in samples], [one.label for one in samples]
+    return intervals(statistic, blocks, strata, resamples)["it"]
 
 
 def _mean(values: np.ndarray) -> float:

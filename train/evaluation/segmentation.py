@@ -35,6 +35,10 @@ def slice_report(
         labels: (n,), class names; the stratum of a resample.
         blocks: (n,), what is resampled together.
         resamples: of the bootstrap.
+
+    Returns:
+        Figures with intervals, and ``by_size``: the same for the quarters of the slices by the true
+        lesion's area, the smallest first.
     """
     dices = np.array([dice(f, t) for f, t in zip(found, truth, strict=True)])
     ious = np.array([iou(f, t) for f, t in zip(found, truth, strict=True)])
@@ -52,7 +56,42 @@ def slice_report(
 
     proportions = {"missed_share": np.ones(len(dices), bool)}
     figures = intervals(statistic, blocks, labels, resamples, proportions=proportions)
-    return {"slices": len(dices), **figures}
+    areas = truth.sum(axis=(1, 2))
+    return {
+        "slices": len(dices),
+        **figures,
+        "by_size": _by_size(areas, dices, names, np.array(blocks), resamples),
+    }
+
+
+def _by_size(
+    areas: np.ndarray, dices: np.ndarray, labels: np.ndarray, blocks: np.ndarray, resamples: int
+) -> list[dict[str, Any]]:
+    """A row for each quarter by area; equal areas stay together, so that one may be missing."""
+    quarters = np.searchsorted(np.quantile(areas, [0.25, 0.5, 0.75]), areas)
+    rows = []
+    for quarter in np.unique(quarters):
+        mine = quarters == quarter
+        own = dices[mine]
+
+        def statistic(at: np.ndarray, own: np.ndarray = own) -> dict[str, float]:
+            return {"dice": float(own[at].mean()), "missed_share": float((own[at] == 0).mean())}
+
+        proportions = {"missed_share": np.ones(len(own), bool)}
+        figures = intervals(
+            statistic, blocks[mine].tolist(), labels[mine].tolist(), resamples,
+            proportions=proportions,
+        )  # fmt: skip
+        rows.append(
+            {
+                "smallest_area": int(areas[mine].min()),
+                "largest_area": int(areas[mine].max()),
+                "slices": len(own),
+                "patients": len(np.unique(blocks[mine])),
+                **figures,
+            }
+        )
+    return rows
 
 
 def patient_report(

@@ -14,6 +14,7 @@ from core.inference.calibration import calibrated
 from core.types import CLASSES, BoolArray, UInt8Array
 from train.data.layouts import read_scan
 from train.data.splits import Sample
+from train.evaluation.bootstrap import RESAMPLES
 from train.evaluation.conformal import coverage_report, fit_limits
 from train.evaluation.distribution import distribution_report
 from train.evaluation.modality import (
@@ -40,17 +41,22 @@ LGG_EVERY = 3
 TRUST_DEFINITIONS = {
     "prediction_sets": (
         "Class-conditional split conformal sets, each patient of a class weighing the same: limits "
-        "from val, coverage counted on the split. A class with a limit of 1 has too few patients "
-        "in val and is in every set."
+        "from val, coverage counted on the split. Promised is the coverage of a scan of a new "
+        "patient: patient_coverage, the mean over patients (groups of copies where none is known) "
+        "of the share of their scans whose set holds the true class. coverage counts scans. "
+        "empty_sets: scans for which every class is ruled out. A class with a limit of 1 has too "
+        "few patients in val and is in every set."
     ),
     "robustness": (
         "Each distinct scan with its uploaded picture changed; agreement: same most probable class "
         "as unchanged; rejected: called out of distribution."
+        " The interval is of blocks drawn within each class."
     ),
     "out_of_distribution": (
         "Pictures that are no brain MRI, and every eighth scan damaged beyond reading, against the "
         "split's distinct scans; each score rejects what exceeds 99 % of val's distinct scans. "
-        "Photographs, drawings and patterns of test are not measured with on other splits."
+        "Photographs, drawings and patterns of test are not measured with on other splits. In the "
+        "intervals a stranger is a block of its own, a damaged scan goes with its patient."
     ),
     "modality": (
         "class_from_brightness_alone: a random forest, fitted on train's distinct scans, that sees "
@@ -73,6 +79,7 @@ def trust_report(
     lgg: Sequence[Sample],
     root: Path,
     split: str,
+    resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """The four parts that ``TRUST_DEFINITIONS`` names.
 
@@ -82,6 +89,7 @@ def trust_report(
         lgg: rows of the LGG list, all splits.
         root: the data folder.
         split: the split that is reported on.
+        resamples: of the bootstrap.
     """
     train, val, chosen = (
         [four_class[i] for i in representatives(four_class, name)]
@@ -98,22 +106,32 @@ def trust_report(
     return {
         "prediction_sets": {
             f"{coverage:.0%}": coverage_report(
-                found, truth, fit_limits(val_found, val_truth, _blocks(val), coverage), coverage
+                found,
+                truth,
+                _blocks(chosen),
+                fit_limits(val_found, val_truth, _blocks(val), coverage),
+                coverage,
+                resamples,
             )
             for coverage in COVERAGES
         },
-        "robustness": robustness(engine, chosen, root),
-        "out_of_distribution": distribution_report(engine, train, val, chosen, root, split),
+        "robustness": robustness(engine, chosen, root, resamples),
+        "out_of_distribution": distribution_report(
+            engine, train, val, chosen, root, split, resamples
+        ),
         "modality": {
-            "class_from_brightness_alone": class_from_brightness(fitted, tested),
+            "class_from_brightness_alone": class_from_brightness(fitted, tested, resamples),
             "figshare_tumours": tumours_of_one_sequence(
                 truth[figshare],
                 found[figshare],
                 [s.block for s, one in zip(chosen, figshare, strict=True) if one],
+                resamples,
             ),
             "lesion_from_brightness_alone": {
                 name: lesion_from_brightness(
-                    _channel(lgg, "train", channel, root), _channel(lgg, split, channel, root)
+                    _channel(lgg, "train", channel, root),
+                    _channel(lgg, split, channel, root),
+                    resamples,
                 )
                 for channel, name in enumerate(LGG_CHANNELS)
             },
