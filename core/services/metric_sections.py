@@ -57,6 +57,20 @@ def interval_in_words(figure: Figure, *, share: bool = True) -> str:
     return f"{figure.low:.3f} to {figure.high:.3f}"
 
 
+def figure_in_words(figure: Figure | None, *, share: bool = True) -> str:
+    """A figure's value, and its interval in brackets where it has one; a dash for none.
+
+    Args:
+        figure: the figure.
+        share: whether to write it as a percentage.
+    """
+    if figure is None:
+        return "–"
+    interval = interval_in_words(figure, share=share)
+    value = value_in_words(figure, share=share)
+    return value if interval == "–" else f"{value} ({interval})"
+
+
 class ClassFigures(Section):
     """Figures of one class against the rest, 0 to 1, and its number of scans."""
 
@@ -94,9 +108,16 @@ class ReliabilityBin(Section):
 class CalibrationFigures(Section):
     """Calibration error (0 to 1), Brier score (0 to 2), log loss (nats)."""
 
-    expected_calibration_error: float
+    expected_calibration_error: Figure
     brier: float
     log_loss: float
+
+
+class ErrorByChance(Section):
+    """The calibration error of a model that is as right as it is sure, over drawn answers."""
+
+    mean: float
+    percentile_95: float
 
 
 class Calibration(Section):
@@ -104,6 +125,7 @@ class Calibration(Section):
 
     before: CalibrationFigures
     after: CalibrationFigures
+    of_a_perfect_model: ErrorByChance | None = None
     reliability: tuple[ReliabilityBin, ...] = ()
 
 
@@ -124,21 +146,29 @@ class Counts(Section):
     lgg_patients: int
     lgg_slices: int
     lgg_lesion_slices: int
+    four_class_scans_of_no_known_patient: int | None = None
 
 
 class PredictionSets(Section):
-    """Sets of classes that cannot be ruled out: coverage promised, and found on the test scans."""
+    """Sets of classes that cannot be ruled out: coverage promised, and found on the test scans.
+
+    Promised is that of a new patient's scans: ``patient_coverage``, the mean over patients, which
+    earlier files do not have. ``coverage`` counts scans.
+    """
 
     stated_coverage: float
-    coverage: float
-    coverage_by_class: dict[TumourClass, float | None]
+    coverage: Figure
+    coverage_by_class: dict[TumourClass, Figure]
     mean_set_size: float
+    patient_coverage: Figure | None = None
+    patient_coverage_by_class: dict[TumourClass, Figure] = Field(default_factory=dict)
+    empty_sets: Figure | None = None
 
 
 class Robustness(Section):
     """The classifier on test scans that were changed in one way, 0 to 1."""
 
-    balanced_accuracy: float | None
+    balanced_accuracy: Figure
     agreement: float | None
     tumour_sensitivity: float | None
     tumour_specificity: float | None
@@ -148,8 +178,8 @@ class Robustness(Section):
 class StrangeScore(Section):
     """How well a score tells scans from other pictures; ``rejected`` by kind of picture."""
 
-    auroc: float | None
-    good_scans_rejected: float | None
+    auroc: Figure
+    good_scans_rejected: Figure
     rejected: dict[str, float | None]
 
 

@@ -53,6 +53,7 @@ class ModelCard:
         architecture: what the two networks are, in words.
         data: what they were trained on, as the manifest has it.
         data_in_words: what is in those of the data sets that are known here, one line each.
+        mirrored: whether the classifier averages a picture with its mirror image.
         split: how patients were kept apart.
         commands: how the weights were made, oldest first.
         licence: of the weights.
@@ -69,6 +70,7 @@ class ModelCard:
     architecture: str
     data: str
     data_in_words: tuple[str, ...]
+    mirrored: bool
     split: str
     commands: tuple[str, ...]
     licence: str
@@ -141,6 +143,7 @@ def model_card(installation: Installation) -> ModelCard:
         data_in_words=tuple(
             words for name, words in _DATA_SETS.items() if name in provenance.data.casefold()
         ),
+        mirrored=manifest.classifier.mirrored,
         split=provenance.split,
         commands=tuple(provenance.commands),
         licence=provenance.licence,

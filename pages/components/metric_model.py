@@ -55,5 +55,16 @@ def _measured_on(card: ModelCard) -> str:
     by_class = ", ".join(f"{count} {CLASS_NAMES[name].lower()}" for name, count in scans.items())
     return (
         f"{sum(scans.values())} distinct scans ({by_class}), and {counts.lgg_slices} slices of "
-        f"{counts.lgg_patients} patients with low-grade glioma; none was seen in training"
+        f"{counts.lgg_patients} patients with low-grade glioma. No copy of a scan was seen in "
+        "training, nor another slice of the same patient where the patient is known"
+        f"{_unknown(counts.four_class_scans_of_no_known_patient)}"
+    )
+
+
+def _unknown(scans: int | None) -> str:
+    if scans is None:
+        return "; of how many scans nobody knows the patient, the metrics file does not say"
+    return (
+        f"; of {scans} of the distinct scans nobody knows whose they are, and a neighbouring slice "
+        "may have been seen"
     )

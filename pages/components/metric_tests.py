@@ -7,14 +7,16 @@ import streamlit as st
 from core.services.metric_sections import (
     Figure,
     FourClass,
+    figure_in_words,
     interval_in_words,
     value_in_words,
 )
 from core.services.model_card import ModelCard
 from core.services.model_metrics import ModelMetrics
-from core.services.words import CLASS_NAMES, percent
+from core.services.words import CLASS_NAMES
 from core.types import TumourClass
-from pages.components.metric_charts import matrix_chart, reliability_chart, roc_chart
+from pages.components.metric_calibration import absent, show_lgg, show_reliability
+from pages.components.metric_charts import matrix_chart, roc_chart
 from pages.components.metric_trust import show_trust
 
 Row = tuple[str, str, bool, str]
@@ -59,12 +61,6 @@ _MASKS: dict[str, tuple[str, tuple[Row, ...]]] = {
          "Tumour-free scans with a mask; fewer is better."),
     )),
 }  # fmt: skip
-_LGG_NAMES = {
-    "composite": "all three as a composite",
-    "pre_contrast": "T1 before contrast, alone",
-    "flair": "FLAIR, alone",
-    "post_contrast": "T1 with contrast, alone",
-}
 
 
 def show_metrics(card: ModelCard) -> None:
@@ -76,24 +72,37 @@ def show_metrics(card: ModelCard) -> None:
         f"Version {metrics.model_version}, split “{metrics.split}”, measured on "
         f"{metrics.created.partition('T')[0]}. Each distinct scan counts once. Intervals are 95 % "
         "bootstrap intervals over patients (groups of copies where no patient is known): where 100 "
-        "sets like this one were measured, some 95 of their intervals would hold the true figure."
+        "sets like this one were measured, some 95 of their intervals would hold the true figure. "
+        "Shares of scans of exactly 0 or 100 % have the exact interval (Clopper and Pearson), with "
+        "a patient as one trial."
+    )
+    st.caption(
+        "What is served was fitted and chosen on other scans. But three of the rules for that were "
+        "set after figures of earlier weights on these test scans had been seen: the decision "
+        "threshold is 50 % at most, and for the temperature and the sets of classes each patient "
+        "weighs the same."
     )
     if metrics.four_class:
-        _show_four_class(metrics.four_class, metrics)
+        _show_four_class(metrics.four_class, metrics, card.mirrored)
     else:
-        _absent("figures of the four classes")
+        absent("figures of the four classes")
     st.subheader("Masks", anchor=False)
     for key, (title, rows) in _MASKS.items():
         if key in metrics.masks:
             st.markdown(f"**{title}**")
             _table(metrics.masks[key], rows, f"Masks: {title}")
-    _show_lgg(metrics.lgg)
+    show_lgg(metrics.lgg)
     show_trust(metrics)
 
 
-def _show_four_class(measured: FourClass, metrics: ModelMetrics) -> None:
+def _show_four_class(measured: FourClass, metrics: ModelMetrics, mirrored: bool) -> None:
     st.subheader("Which of the four classes", anchor=False)
     _table(measured.figures, _FOUR_CLASS, "Key figures of the four classes")
+    if mirrored and "mirror_agreement" in measured.figures:
+        st.caption(
+            "The agreement with the mirror image is high by construction: the model averages each "
+            "picture with its mirror image."
+        )
     confusion, roc = st.columns(2, gap="large")
     with confusion:
         st.markdown("**Confusion matrix**")
@@ -104,12 +113,12 @@ def _show_four_class(measured: FourClass, metrics: ModelMetrics) -> None:
     st.markdown("**Each class against the rest**")
     _show_classes(measured)
     st.markdown("**Can probabilities be taken at their word?**")
-    _show_reliability(measured, metrics)
+    show_reliability(measured.calibration, metrics.decision_threshold)
 
 
 def _show_confusion(measured: FourClass) -> None:
     if measured.confusion is None:
-        _absent("confusion matrix")
+        absent("confusion matrix")
         return
     names = measured.confusion.classes
     counts = {
@@ -140,7 +149,7 @@ def _confusion_in_words(counts: Mapping[tuple[TumourClass, TumourClass], int]) -
 def _show_roc(measured: FourClass) -> None:
     curves = {name: one for name, one in measured.roc_curves.items() if one.true_positive_rate}
     if not curves:
-        _absent("ROC curves")
+        absent("ROC curves")
         return
     figures = measured.figures
     aucs = {
@@ -177,91 +186,10 @@ def _show_classes(measured: FourClass) -> None:
         ("Specificity (of the others, not called so)", "specificity"),
         ("F1 (recall and precision together)", "f1"),
     ):
-        columns[title] = [_with_interval(getattr(row, key)) for row in measured.per_class.values()]
+        columns[title] = [figure_in_words(getattr(row, key)) for row in measured.per_class.values()]
     st.table(columns, border="horizontal", hide_index=True, alt="Figures of each class")
     if all(row.recall.low is None for row in measured.per_class.values()):
-        _absent("intervals of these")
-
-
-def _with_interval(figure: Figure) -> str:
-    interval = interval_in_words(figure)
-    value = value_in_words(figure)
-    return value if interval == "–" else f"{value} ({interval})"
-
-
-def _show_reliability(measured: FourClass, metrics: ModelMetrics) -> None:
-    calibration = measured.calibration
-    if calibration is None:
-        _absent("calibration")
-        return
-    before, after = calibration.before, calibration.after
-    chart, words = st.columns([3, 2], gap="large")
-    with chart:
-        if calibration.reliability:
-            st.plotly_chart(
-                reliability_chart(calibration.reliability),
-                config={"displayModeBar": False},
-                alt="Reliability. "
-                + "; ".join(
-                    f"stated {one.confidence:.0%}, right {one.accuracy:.0%} of {one.count} scans"
-                    for one in calibration.reliability
-                ),
-            )
-        else:
-            _absent("reliability bins")
-    with words:
-        st.markdown(
-            "Of scans to which the model gives its class 80 %, some 80 % should be right: then the "
-            "points lie on the line. Above the line it is right more often than it says, below it "
-            "less often. Points of few scans scatter."
-        )
-        st.table(
-            {
-                "": [
-                    "Calibration error (mean gap, 0 to 100 %)",
-                    "Brier score (0 is perfect, 2 the worst)",
-                    "Log loss (nats, 0 is perfect)",
-                ],
-                "Before the temperature": [
-                    f"{before.expected_calibration_error * 100:.1f} %",
-                    f"{before.brier:.3f}",
-                    f"{before.log_loss:.3f}",
-                ],
-                "After, as served": [
-                    f"{after.expected_calibration_error * 100:.1f} %",
-                    f"{after.brier:.3f}",
-                    f"{after.log_loss:.3f}",
-                ],
-            },
-            border="horizontal",
-            hide_index=True,
-            alt="Calibration before and after the temperature",
-        )
-        st.caption(f"Decision threshold: {percent(metrics.decision_threshold)}.")
-
-
-def _show_lgg(lgg: Mapping[str, Mapping[str, Figure]]) -> None:
-    rows = {name: lgg[name] for name in _LGG_NAMES if name in lgg}
-    if not rows:
-        return
-    st.subheader("Slices of low-grade glioma, lesion or not", anchor=False)
-    st.caption(
-        "Of the same patients, by the sequences the model was shown: another test of the tumour "
-        "probability, on other scanners and without the help of the kind of sequence."
-    )
-    columns = {"Shown": [_LGG_NAMES[name] for name in rows]}
-    for title, key, share in (
-        ("AUC", "roc_auc", False),
-        ("Sensitivity", "sensitivity", True),
-        ("Specificity", "specificity", True),
-    ):
-        columns[title] = [
-            f"{value_in_words(one[key], share=share)} ({interval_in_words(one[key], share=share)})"
-            if key in one
-            else "–"
-            for one in rows.values()
-        ]
-    st.table(columns, border="horizontal", hide_index=True, alt="Figures on LGG slices")
+        absent("intervals of these")
 
 
 def _table(figures: Mapping[str, Figure], rows: Sequence[Row], alt: str) -> None:
@@ -279,7 +207,3 @@ def _table(figures: Mapping[str, Figure], rows: Sequence[Row], alt: str) -> None
         hide_index=True,
         alt=alt,
     )
-
-
-def _absent(what: str) -> None:
-    st.info(f"The metrics file holds no {what}. `python -m train evaluate` writes them.")

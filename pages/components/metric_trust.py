@@ -1,9 +1,20 @@
 """How far the figures themselves can be trusted."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
-from core.services.metric_sections import Folds, SourceLeftOut, StrangeScore
+from core.services.metric_sections import (
+    Figure,
+    Folds,
+    PredictionSets,
+    SourceLeftOut,
+    StrangeScore,
+    figure_in_words,
+)
 from core.services.model_metrics import ModelMetrics
+from core.services.words import CLASS_NAMES
+from core.types import TumourClass
 
 
 def show_trust(metrics: ModelMetrics) -> None:
@@ -32,7 +43,9 @@ def show_trust(metrics: ModelMetrics) -> None:
         st.table(
             {
                 "Change": list(rows),
-                "Balanced accuracy": [_share(one.balanced_accuracy) for one in rows.values()],
+                "Balanced accuracy": [
+                    figure_in_words(one.balanced_accuracy) for one in rows.values()
+                ],
                 "Same class as unchanged": [_share(one.agreement) for one in rows.values()],
                 "Sensitivity": [_share(one.tumour_sensitivity) for one in rows.values()],
                 "Specificity": [_share(one.tumour_specificity) for one in rows.values()],
@@ -45,24 +58,7 @@ def show_trust(metrics: ModelMetrics) -> None:
     if metrics.strangers and "served" in metrics.strangers.scores:
         _show_strangers(metrics.strangers.pictures, metrics.strangers.scores["served"])
     if metrics.prediction_sets:
-        st.markdown(
-            "**Sets of classes that cannot be ruled out**: how often the set holds the true class"
-        )
-        sets = metrics.prediction_sets.values()
-        st.table(
-            {
-                "Promised": [_share(one.stated_coverage) for one in sets],
-                "Found": [_share(one.coverage) for one in sets],
-                "Lowest class": [
-                    _share(min(_known(one.coverage_by_class.values()), default=None))
-                    for one in sets
-                ],
-                "Classes in a set, on average": [f"{one.mean_set_size:.2f}" for one in sets],
-            },
-            border="horizontal",
-            hide_index=True,
-            alt="Prediction sets",
-        )
+        _show_sets(list(metrics.prediction_sets.values()))
 
 
 _FIGURES = {
@@ -120,10 +116,31 @@ def _show_folds(network: str, folds: Folds) -> None:
     )
 
 
+def _show_sets(sets: list[PredictionSets]) -> None:
+    st.markdown(
+        "**Sets of classes that cannot be ruled out**: how often the set holds the true class. "
+        "Promised is that share for the scans of a new patient, so the mean over patients has to "
+        "reach it. Counted by slice, patients with many slices decide. An empty set rules every "
+        "class out."
+    )
+    columns = {
+        "Promised": [_share(one.stated_coverage) for one in sets],
+        "Found, mean over patients": [figure_in_words(one.patient_coverage) for one in sets],
+        "Lowest class": [_lowest(one.patient_coverage_by_class) for one in sets],
+        "Found by slice": [figure_in_words(one.coverage) for one in sets],
+        "Lowest class by slice": [_lowest(one.coverage_by_class) for one in sets],
+        "Empty sets": [figure_in_words(one.empty_sets) for one in sets],
+        "Classes in a set, on average": [f"{one.mean_set_size:.2f}" for one in sets],
+    }
+    st.table(columns, border="horizontal", hide_index=True, alt="Prediction sets")
+
+
 def _show_strangers(pictures: dict[str, int], served: StrangeScore) -> None:
     st.markdown(
         "**Pictures that are no readable brain MRI**: share that the model warns of. It also warns "
-        f"of {_share(served.good_scans_rejected)} of good scans."
+        f"of {figure_in_words(served.good_scans_rejected)} of good scans. The shares below are "
+        "optimistic: the warning was chosen among variants on these same pictures, and was fitted "
+        "with pictures akin to some of them."
     )
     kinds = {kind: share for kind, share in served.rejected.items() if kind in pictures}
     st.table(
@@ -138,8 +155,12 @@ def _show_strangers(pictures: dict[str, int], served: StrangeScore) -> None:
     )
 
 
-def _known(shares: object) -> list[float]:
-    return [share for share in shares if share is not None]
+def _lowest(by_class: Mapping[TumourClass, Figure]) -> str:
+    known = {name: one for name, one in by_class.items() if one.value is not None}
+    if not known:
+        return "–"
+    name = min(known, key=lambda one: known[one].value)
+    return f"{CLASS_NAMES[name]} {figure_in_words(known[name])}"
 
 
 def _share(value: float | None) -> str:

@@ -119,6 +119,60 @@ def test_what_is_lost_without_a_source_and_over_other_cuts_is_shown(page, weight
     assert "never saw" not in said(page())
 
 
+def test_the_page_says_what_the_figures_are_not(page, weights):
+    unknown = json.loads((weights / "metrics.json").read_text())["counts"][
+        "four_class_scans_of_no_known_patient"
+    ]
+    text = said(page())
+    for warning in (
+        "have the exact interval (Clopper and Pearson)",
+        "three of the rules for that were set after figures of earlier weights on these test scans",
+        "high by construction: the model averages",
+        "The shares below are optimistic",
+        f"of {unknown} of the distinct scans nobody knows whose they are",
+        "How temperature and threshold were set, where “val” is scans kept aside",
+    ):
+        assert warning in text.replace("\\", ""), warning
+    path = weights / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["classifier"]["mirrored"] = False
+    path.write_text(json.dumps(manifest))
+    assert "high by construction" not in said(page())
+
+
+def interval(value):
+    return {"value": value, "low": value - 0.05, "high": value + 0.05}
+
+
+def test_what_is_promised_of_patients_is_shown_beside_slices_and_what_chance_leaves(page, weights):
+    path = weights / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["trust"]["prediction_sets"] = {
+        "80%": {
+            "stated_coverage": 0.8, "coverage": interval(0.86), "mean_set_size": 1.0,
+            "coverage_by_class": {"glioma": interval(0.9), "meningioma": interval(0.7)},
+            "patient_coverage": interval(0.82), "empty_sets": interval(0.06),
+            "patient_coverage_by_class": {"glioma": interval(0.75), "meningioma": interval(0.8)},
+        }
+    }  # fmt: skip
+    clean = metrics["trust"]["robustness"]["unchanged"]
+    clean["balanced_accuracy"] = interval(0.91)
+    metrics["lgg"]["composite"]["tumour_calibration_error"] = interval(0.063)
+    calibration = metrics["four_class"]["calibration"]
+    calibration["after"]["expected_calibration_error"] = interval(0.06)
+    calibration["of_a_perfect_model"] = {"mean": 0.021, "percentile_95": 0.034}
+    path.write_text(json.dumps(metrics))
+    app = page()
+    shown = tables(app).replace("\\xa0", " ").replace("\xa0", " ")
+    for one in (
+        "82.0 % (77.0 to 87.0 %)", "Glioma 75.0 % (70.0 to 80.0 %)", "86.0 % (81.0 to 91.0 %)",
+        "Meningioma 70.0 % (65.0 to 75.0 %)", "6.0 % (1.0 to 11.0 %)", "91.0 % (86.0 to 96.0 %)",
+        "6.3 % (1.3 to 11.3 %)",
+    ):  # fmt: skip
+        assert one in shown, one
+    assert "calibration error of 2.1 % on the average, and of up to 3.4 %" in said(app)
+
+
 def test_without_metrics_the_rest_is_still_there(page, weights):
     (weights / "metrics.json").unlink()
     text = said(page())

@@ -210,7 +210,11 @@ def test_trust_is_read_where_it_was_measured(weights):
     }
     changed(weights, lambda metrics: metrics.update(trust=trust))
     metrics = read_metrics(weights)
-    assert metrics.prediction_sets["90%"].coverage == 0.92
+    sets = metrics.prediction_sets["90%"]  # in the form of earlier files
+    assert (sets.coverage.value, sets.coverage.low, sets.patient_coverage) == (0.92, None, None)
+    assert sets.coverage_by_class[TumourClass.NO_TUMOR].value is None
+    assert metrics.strangers.scores["served"].good_scans_rejected.value == 0.01
+    assert metrics.robustness["blur"].balanced_accuracy.value == 0.8
     assert metrics.robustness["blur"].tumour_specificity is None
     assert metrics.strangers.scores["served"].rejected["noise"] == 1
     assert (metrics.shortcut.tumour_auc.value, metrics.shortcut.tumour_auc.low) == (0.9, 0.8)
