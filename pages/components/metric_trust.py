@@ -89,8 +89,8 @@ def _show_sources(sources: dict[str, SourceLeftOut]) -> None:
         {
             "Source": [source for source, *_ in rows],
             "Figure": [_FIGURES[name] for _, name, *_ in rows],
-            "Trained with it": [_number(one.value) for *_, one, _ in rows],
-            "Trained without it": [_number(one.value) for *_, one in rows],
+            "Trained with it": [_in_words(name, one.value) for _, name, one, _ in rows],
+            "Trained without it": [_in_words(name, one.value) for _, name, _, one in rows],
         },
         border="horizontal",
         hide_index=True,
@@ -107,8 +107,8 @@ def _show_folds(network: str, folds: Folds) -> None:
     st.table(
         {
             "Figure": [_FIGURES.get(name, name) for name in folds.summary],
-            "Mean": [_number(one.mean) for one in folds.summary.values()],
-            "Standard deviation": [_number(one.sd) for one in folds.summary.values()],
+            "Mean": [_in_words(name, one.mean) for name, one in folds.summary.items()],
+            "Standard deviation": [_in_words(name, one.sd) for name, one in folds.summary.items()],
         },
         border="horizontal",
         hide_index=True,
@@ -165,6 +165,11 @@ def _lowest(by_class: Mapping[TumourClass, Figure]) -> str:
 
 def _share(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.1f} %"
+
+
+def _in_words(name: str, value: float | None) -> str:
+    """A share in percent; an area or an overlap as the number that it is."""
+    return _number(value) if name.endswith(("auc", "dice")) else _share(value)
 
 
 def _number(value: float | None) -> str:

@@ -99,7 +99,13 @@ def trust_of(weights, **changes):
 def test_what_is_lost_without_a_source_and_over_other_cuts_is_shown(page, weights):
     figures = {"tumour_auc": {"value": 0.787, "low": 0.7, "high": 0.8}, "tumour_specificity": None}
     lost = {"tumour_auc": {"value": 0.477, "low": 0.3, "high": 0.6}, "tumour_specificity": None}
-    folds = {"folds": [{"fold": 1}, {"fold": 2}], "summary": {"lgg_dice": {"mean": 0.7, "sd": 0.1}}}
+    folds = {
+        "folds": [{"fold": 1}, {"fold": 2}],
+        "summary": {
+            "lgg_dice": {"mean": 0.7, "sd": 0.1},
+            "tumour_sensitivity": {"mean": 0.98, "sd": None},
+        },
+    }
     trust_of(
         weights,
         leave_one_source_out={"sources": {
@@ -111,7 +117,9 @@ def test_what_is_lost_without_a_source_and_over_other_cuts_is_shown(page, weight
     left_out = next(one.value for one in app.table if "Trained without it" in one.value)
     assert left_out.to_numpy().tolist() == [["lgg", "Tumour AUC", "0.787", "0.477"]]
     spread = next(one.value for one in app.table if "Standard deviation" in one.value)
-    assert spread.to_numpy().tolist() == [["Dice by patient (LGG)", "0.700", "0.100"]]
+    assert spread.to_numpy().tolist() == [
+        ["Dice by patient (LGG)", "0.700", "0.100"], ["Sensitivity", "98.0 %", "–"],
+    ]  # fmt: skip
     assert "(segmenter).** The recipe was trained anew 2 times" in said(app)
     assert "Other cuts of the same patients (classifier)" not in said(app)
 
