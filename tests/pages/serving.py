@@ -138,3 +138,5 @@ def choose_reader(page, name: str) -> None:
     box.press("Enter")
     page.get_by_role("button", name="Go on as this reader").click()
     page.get_by_role("heading", name="Who is reading?").wait_for(state="detached")
+    # The browser remembers the account a moment later; who leaves the page before is asked again.
+    page.wait_for_function("() => localStorage.getItem('neurotriage-reader') !== null")
